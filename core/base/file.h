@@ -1,0 +1,17 @@
+/* Whole files, bounded. */
+#ifndef FOVEA_BASE_FILE_H
+#define FOVEA_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fovea/error.h>
+
+/* Reads a regular file of at most max_bytes. *data is malloc'ed with one NUL byte behind it (not counted in *size); free() it. */
+int fv_file_read(const char *path, int64_t max_bytes, void **data, size_t *size, FvError *err);
+
+/* Counts and sizes from outside: false when the result would overflow. */
+static inline int fv_mul_ok(int64_t a, int64_t b, int64_t *result) { return !__builtin_mul_overflow(a, b, result); }
+static inline int fv_add_ok(int64_t a, int64_t b, int64_t *result) { return !__builtin_add_overflow(a, b, result); }
+
+#endif

@@ -1,0 +1,73 @@
+/* Models: a file, verified and parsed. Immutable after opening; share it between threads. */
+#ifndef FOVEA_MODEL_H
+#define FOVEA_MODEL_H
+
+#include <fovea/description.h>
+#include <fovea/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct FvModel FvModel;
+
+typedef struct FvInputShape {
+  const char *name; /* of the graph input; NULL for the first */
+  int rank;
+  int64_t dims[FV_MAX_RANK]; /* 0 keeps what the file says */
+} FvInputShape;
+
+typedef struct FvModelParams {
+  const char *config;            /* description YAML; NULL: search as <fovea/description.h> says */
+  const char *labels;            /* class names, one a line; NULL: those of the description */
+  const FvInputShape *input_shapes; /* fixes symbolic dimensions; those left open become 1 (batch) or the description's size */
+  int input_shape_count;
+} FvModelParams;
+
+/* fv_model_open(path, &fv_model_params(.labels = "coco.txt"), &model, &err) */
+#define fv_model_params(...) ((FvModelParams){__VA_ARGS__})
+
+/* Opens and parses an ONNX file. params may be NULL. On success *model is a new reference.
+ * Errors: FV_ERR_IO, FV_ERR_FORMAT, FV_ERR_UNSUPPORTED (names the node), FV_ERR_LIMIT, FV_ERR_CONFIG. */
+FV_API int fv_model_open(const char *path, const FvModelParams *params, FvModel **model, FvError *err);
+/* The same from memory, which is copied where needed; name stands in for the path in messages. External data is refused. */
+FV_API int fv_model_open_memory(const void *data, size_t size, const char *name, const FvModelParams *params, FvModel **model,
+                                FvError *err);
+FV_API FvModel *fv_model_ref(FvModel *model);
+/* Drops a reference and clears the pointer. Accepts NULL and a pointer to NULL. */
+FV_API void fv_model_destroy(FvModel **model);
+
+typedef struct FvValueInfo {
+  const char *name; /* owned by the model */
+  FvDtype dtype;
+  int rank; /* -1: not known before planning */
+  int64_t dims[FV_MAX_RANK];
+} FvValueInfo;
+
+FV_API int fv_model_input_count(const FvModel *model);
+FV_API int fv_model_output_count(const FvModel *model);
+FV_API FvValueInfo fv_model_input(const FvModel *model, int index);
+FV_API FvValueInfo fv_model_output(const FvModel *model, int index);
+/* True when the value of this input decides a shape (Reshape's shape, Slice's starts, …): it must then be given to
+ * fv_plan_create as a constant. */
+FV_API bool fv_model_input_is_shape(const FvModel *model, int index);
+
+/* Never NULL; family is FV_FAMILY_NONE when the outputs are not understood, and fv_model_describe_error says why. */
+FV_API const FvDescription *fv_model_description(const FvModel *model);
+FV_API const char *fv_model_describe_error(const FvModel *model);
+
+typedef struct FvModelInfo {
+  const char *path;          /* as opened */
+  const char *format;        /* "onnx" */
+  const char *producer;      /* exporter's name and version, may be empty */
+  int opset;                 /* of the default domain */
+  int64_t file_bytes;
+  int64_t parameters;        /* elements of all weights */
+  int node_count;            /* operators in the file */
+} FvModelInfo;
+FV_API FvModelInfo fv_model_info(const FvModel *model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

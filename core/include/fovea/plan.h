@@ -1,0 +1,103 @@
+/* Plans and sessions: a model compiled for one device, and one caller's buffers to run it with.
+ *
+ * A plan is immutable: kernels are chosen, weights packed and memory laid out once; any number of sessions on any threads
+ * share it. A session belongs to one thread at a time. Running allocates nothing, takes no lock and writes no log. */
+#ifndef FOVEA_PLAN_H
+#define FOVEA_PLAN_H
+
+#include <fovea/detection.h>
+#include <fovea/frame.h>
+#include <fovea/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct FvPlan FvPlan;
+typedef struct FvSession FvSession;
+
+typedef struct FvNamedTensor {
+  const char *name;
+  FvTensor tensor;
+} FvNamedTensor;
+
+typedef enum FvPlanFlags {
+  FV_PLAN_REFERENCE = 1 << 0, /* reference kernels only: slow, and what every other kernel is checked against */
+  FV_PLAN_NO_FUSION = 1 << 1, /* keep the graph's operators apart */
+  FV_PLAN_PROFILE = 1 << 2,   /* sessions time every step, see fv_session_step_ns */
+} FvPlanFlags;
+
+typedef struct FvPlanParams {
+  const char *device; /* "cpu", "vulkan", "vulkan:N", "auto"; NULL is "auto": the fastest that runs the model */
+  int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
+  unsigned flags;     /* FvPlanFlags */
+  const FvNamedTensor *constants; /* graph inputs fixed at load, copied; see fv_model_input_is_shape */
+  int constant_count;
+} FvPlanParams;
+
+#define fv_plan_params(...) ((FvPlanParams){__VA_ARGS__})
+
+/* Compiles model for a device. params may be NULL. The plan keeps its own reference to the model.
+ * Errors: FV_ERR_UNSUPPORTED names the node and operator; FV_ERR_DEVICE; FV_ERR_LIMIT. */
+FV_API int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err);
+FV_API FvPlan *fv_plan_ref(FvPlan *plan);
+FV_API void fv_plan_destroy(FvPlan **plan);
+FV_API FvModel *fv_plan_model(const FvPlan *plan); /* borrowed */
+
+typedef struct FvPlanInfo {
+  const char *device;      /* "cpu" */
+  const char *instructions; /* the best instruction set used: "avx2", "neon", "reference" */
+  int threads;
+  int step_count;
+  int64_t macs;            /* multiply-accumulates per run */
+  int64_t weight_bytes;    /* packed weights, shared by all sessions */
+  int64_t session_bytes;   /* activations and scratch of one session */
+} FvPlanInfo;
+FV_API FvPlanInfo fv_plan_info(const FvPlan *plan);
+
+typedef struct FvStepInfo {
+  const char *name;     /* node name, or the output's when it has none */
+  const char *operation; /* operator with what was fused: "Conv+Relu" */
+  const char *kernel;   /* "conv_igemm_f32_avx2" */
+  FvTensor output;      /* shape and strides of the first output; data NULL */
+  int64_t macs;
+} FvStepInfo;
+FV_API FvStepInfo fv_plan_step(const FvPlan *plan, int index);
+
+/* Creates the buffers for one caller. The session keeps its own reference to the plan. */
+FV_API int fv_session_create(FvPlan *plan, FvSession **session, FvError *err);
+FV_API void fv_session_destroy(FvSession **session);
+
+FV_API int fv_session_input_count(const FvSession *session);
+FV_API int fv_session_output_count(const FvSession *session);
+FV_API const char *fv_session_input_name(const FvSession *session, int index);
+FV_API const char *fv_session_output_name(const FvSession *session, int index);
+/* The session's own buffers. Fill inputs through their strides (fv_tensor_copy does) before run; outputs are valid until the
+ * next run. An output whose length depends on the data (NonMaxSuppression) has its true dims after run. */
+FV_API const FvTensor *fv_session_input(const FvSession *session, int index);
+FV_API const FvTensor *fv_session_output(const FvSession *session, int index);
+FV_API int fv_session_run(FvSession *session, FvError *err);
+
+typedef struct FvDetectParams {
+  float threshold;     /* 0..1; 0: the description's */
+  float iou_threshold; /* 0..1; 0: the description's */
+  int max_detections;  /* 1 to FV_MAX_DETECTIONS; 0: the caller's array is the bound */
+} FvDetectParams;
+#define fv_detect_params(...) ((FvDetectParams){__VA_ARGS__})
+
+/* Frame to boxes: converts, runs, decodes, suppresses. Writes at most `capacity` detections, best scores first, into found and returns
+ * their number. params may be NULL. Classifiers give one detection per class over the threshold that spans the frame. */
+FV_API int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found,
+                             int capacity, FvError *err);
+
+typedef struct FvTiming {
+  uint64_t preprocess_ns, infer_ns, postprocess_ns; /* of the last fv_session_detect */
+} FvTiming;
+FV_API FvTiming fv_session_timing(const FvSession *session);
+/* Nanoseconds that a step took in the last run; 0 without FV_PLAN_PROFILE. */
+FV_API uint64_t fv_session_step_ns(const FvSession *session, int step);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,4 @@
+#include "ops/op.h"
+#include "ops/families.h"
+
+const FvOp fv_ops_unary[] = {{0}};
