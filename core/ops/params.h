@@ -113,6 +113,12 @@ typedef struct FvChannelShuffleParams {
   int64_t groups; /* out[g' * groups + g] = in[g * (C / groups) + g'] along axis 1 */
 } FvChannelShuffleParams;
 
+/* DepthToSpace and SpaceToDepth: a cell of block x block pixels against block * block groups of channels. */
+typedef struct FvDepthSpaceParams {
+  int64_t block;
+  bool column_row_depth; /* DepthToSpace, mode CRD: the cell's pixels are neighbours among the channels */
+} FvDepthSpaceParams;
+
 /* QLinearConv: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias. */
 typedef struct FvQLinearConvParams {
   FvConvParams conv;
