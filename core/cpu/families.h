@@ -1,0 +1,16 @@
+/* The kernel families of one instruction set: each file exports one array, ended by a row without a name. */
+#ifndef FOVEA_CPU_FAMILIES_H
+#define FOVEA_CPU_FAMILIES_H
+
+#include "cpu/kernel.h"
+
+#define FV_KERNEL_FAMILIES(X, isa) \
+  X(fv_kernels_depthwise, isa)     \
+  X(fv_kernels_conv, isa)
+
+#define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
+FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx512)
+FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx2)
+FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, neon)
+
+#endif
