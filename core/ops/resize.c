@@ -69,7 +69,7 @@ static int apply_scales(Plan *plan, FvResizeParams *params, const double *scales
 }
 
 static int apply_sizes(const FvNode *node, Plan *plan, FvResizeParams *params, const int64_t *sizes, const int *axes, int count, FvInfer *infer) {
-  int policy, rc = read_name(node, "keep_aspect_ratio_policy", "stretch", policy_names, &policy, infer);
+  int policy = 0, rc = read_name(node, "keep_aspect_ratio_policy", "stretch", policy_names, &policy, infer);
   if (rc) return rc;
   double common = policy == 1 ? INFINITY : 0;
   for (int i = 0; i < count; i++) {
@@ -117,6 +117,8 @@ static int read_roi(const FvNode *node, Plan *plan, const int *axes, int count, 
   int found, rc = read_floats(node, 1, roi, 2 * FV_MAX_RANK, &found, infer);
   if (rc) return rc;
   if (found != 2 * count) return fv_infer_error(infer, "roi has %d numbers where %d are wanted", found, 2 * count);
+  for (int i = 0; i < 2 * count; i++)
+    if (fabs(roi[i]) > 1e6) return fv_infer_error(infer, "roi holds %g; its numbers are fractions of the input", roi[i]);
   for (int i = 0; i < count; i++) {
     plan->roi[0][axes[i]] = roi[i];
     plan->roi[1][axes[i]] = roi[count + i];
@@ -269,7 +271,7 @@ static int start_plan(const FvNode *node, Plan *plan, FvResizeParams *params, Fv
     plan->length[d] = (double)x->dims[d];
     plan->roi[1][d] = 1;
   }
-  int mode, rc = 0;
+  int mode = FV_RESIZE_NEAREST, rc = 0;
   if (strcmp(fv_node_string(node, "mode", "nearest"), "bilinear") == 0) mode = FV_RESIZE_LINEAR; /* Upsample's first version */
   else rc = read_name(node, "mode", "nearest", mode_names, &mode, infer);
   if (!rc) params->mode = (FvResizeMode)mode;
@@ -283,7 +285,7 @@ static int finish_plan(FvNode *node, Plan *plan, FvResizeParams *params, FvInfer
 }
 
 static int read_modes(const FvNode *node, FvResizeParams *params, FvInfer *infer) {
-  int coordinate, rc = read_name(node, "coordinate_transformation_mode", "half_pixel", coordinate_names, &coordinate, infer);
+  int coordinate = 0, rc = read_name(node, "coordinate_transformation_mode", "half_pixel", coordinate_names, &coordinate, infer);
   if (!rc) rc = read_name(node, "nearest_mode", "round_prefer_floor", nearest_names, &params->nearest, infer);
   if (rc) return rc;
   params->coordinate = (FvCoordinateMode)coordinate;
