@@ -9,6 +9,7 @@ extern const FvOp fv_ops_pool[];
 extern const FvOp fv_ops_norm[];
 extern const FvOp fv_ops_gemm[];
 extern const FvOp fv_ops_quantised[];
+extern const FvOp fv_ops_microsoft[];
 extern const FvOp fv_ops_resize[];
 extern const FvOp fv_ops_unary[];
 extern const FvOp fv_ops_binary[];
