@@ -28,7 +28,11 @@ int fv_error_prefix(FvError *err, const char *format, ...) {
   size_t length = strlen(prefix);
   if (length > sizeof err->message - 3) length = sizeof err->message - 3;
   memcpy(err->message, prefix, length);
-  snprintf(err->message + length, sizeof err->message - length, ": %s", rest);
+  memcpy(err->message + length, ": ", 2);
+  size_t room = sizeof err->message - length - 3, wanted = strlen(rest);
+  if (wanted > room) wanted = room;
+  memcpy(err->message + length + 2, rest, wanted);
+  err->message[length + 2 + wanted] = 0;
   return err->code;
 }
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { SLACK = 64 /* zero bytes behind the file: a terminator, and room for vector loads that overshoot */ };
+
 static int read_all(int fd, const char *path, char *data, size_t size, FvError *err) {
   for (size_t done = 0; done < size;) {
     ssize_t n = read(fd, data + done, size - done);
@@ -33,11 +35,10 @@ int fv_file_read(const char *path, int64_t max_bytes, void **data, size_t *size,
     result = fv_error_set(err, FV_ERR_LIMIT, "%s: %lld bytes, more than the %lld allowed", path, (long long)info.st_size,
                           (long long)max_bytes);
   if (result == 0) {
-    char *bytes = malloc((size_t)info.st_size + 1);
+    char *bytes = calloc((size_t)info.st_size + SLACK, 1);
     result = bytes ? read_all(fd, path, bytes, (size_t)info.st_size, err)
                    : fv_error_set(err, FV_ERR_NO_MEMORY, "%s: no memory for %lld bytes", path, (long long)info.st_size);
     if (result == 0) {
-      bytes[info.st_size] = 0;
       *data = bytes;
       *size = (size_t)info.st_size;
     } else {

@@ -7,7 +7,7 @@
 
 #include <fovea/error.h>
 
-/* Reads a regular file of at most max_bytes. *data is malloc'ed with one NUL byte behind it (not counted in *size); free() it. */
+/* Reads a regular file of at most max_bytes. *data is malloc'ed with 64 zero bytes behind it (not counted in *size); free() it. */
 int fv_file_read(const char *path, int64_t max_bytes, void **data, size_t *size, FvError *err);
 
 /* Counts and sizes from outside: false when the result would overflow. */

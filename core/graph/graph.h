@@ -90,7 +90,8 @@ bool fv_graph_add_output(FvGraph *graph, FvValue *value);
 int fv_graph_sort(FvGraph *graph, FvError *err);
 /* Recounts use_count. */
 void fv_graph_count_uses(FvGraph *graph);
-/* Makes every user of `from` use `to` instead, graph outputs included (a graph output keeps its name). */
+/* Makes every user of `from` use `to` instead and moves the use counts. A graph output moves too and keeps its name (the values swap
+ * names), unless `to` is itself a graph input or output: callers know both by name, so `from` then stays an output. */
 void fv_graph_replace_uses(FvGraph *graph, FvValue *from, FvValue *to);
 
 /* Fixes open input dimensions to 1, infers every shape, replaces nodes whose inputs are all constant by their results. Call once inputs

@@ -35,6 +35,13 @@ typedef struct FvGemmParams {
   bool trans_a, trans_b;
 } FvGemmParams;
 
+/* BatchNormalization, InstanceNormalization, GroupNormalization (groups), LayerNormalization (axis). */
+typedef struct FvNormParams {
+  float epsilon;
+  int axis;       /* first normalised dimension, non-negative */
+  int64_t groups;
+} FvNormParams;
+
 typedef enum FvUnaryType {
   FV_UNARY_ACTIVATION, /* FvUnaryParams.activation: Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Clip with constant bounds on f32 */
   FV_UNARY_ELU, FV_UNARY_SOFTPLUS, FV_UNARY_SOFTSIGN, FV_UNARY_SELU, FV_UNARY_CELU, FV_UNARY_THRESHOLDED_RELU, FV_UNARY_MISH, FV_UNARY_ERF, FV_UNARY_GELU, FV_UNARY_GELU_TANH,
@@ -112,6 +119,17 @@ typedef struct FvResizeParams {
 typedef struct FvChannelShuffleParams {
   int64_t groups; /* out[g' * groups + g] = in[g * (C / groups) + g'] along axis 1 */
 } FvChannelShuffleParams;
+
+/* DepthToSpace and SpaceToDepth: a cell of block x block pixels against block * block groups of channels. */
+typedef struct FvDepthSpaceParams {
+  int64_t block;
+  bool column_row_depth; /* DepthToSpace, mode CRD: the cell's pixels are neighbours among the channels */
+} FvDepthSpaceParams;
+/* QuantizeLinear, DequantizeLinear: one scale (axis -1), one per index of axis (block 0), or one per block of `block` indices of axis. */
+typedef struct FvQuantizeParams {
+  int axis;
+  int64_t block;
+} FvQuantizeParams;
 
 /* QLinearConv: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias. */
 typedef struct FvQLinearConvParams {

@@ -38,11 +38,13 @@ const FvOp *fv_op_at(int index) {
 
 static bool is_default_domain(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
 
+static bool in_domain(const FvOp *op, const char *domain) {
+  return is_default_domain(domain) ? !op->domain : op->domain && strcmp(op->domain, domain) == 0;
+}
+
 const FvOp *fv_op_find(const char *domain, const char *name) {
-  for (int i = 0;; i++) {
-    const FvOp *op = fv_op_at(i);
-    if (!op || (strcmp(op->name, name) == 0 &&
-                (is_default_domain(domain) ? !op->domain : op->domain && strcmp(op->domain, domain) == 0)))
-      return op;
-  }
+  for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
+    for (const FvOp *op = families[f]; op->name; op++)
+      if (strcmp(op->name, name) == 0 && in_domain(op, domain)) return op;
+  return NULL;
 }

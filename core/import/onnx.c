@@ -1,0 +1,118 @@
+#include "import/onnx_internal.h"
+
+#include <string.h>
+
+/* The message is unpacked into the graph's arena, so that weights need no second copy. Small messages grow when unpacked (an empty node
+ * takes 2 bytes in the file and some hundred here), hence a bound: twice the file for the weights, and room for the structure of the
+ * largest graph that is allowed. */
+typedef struct Budget {
+  FvArena *arena;
+  size_t left;
+} Budget;
+
+enum { STRUCTURE_BYTES = 512 << 20, SLACK = 64, SMALL = 256 };
+
+static void *budget_alloc(void *data, size_t size) {
+  Budget *budget = data;
+  if (size > budget->left) return NULL;
+  budget->left -= size < SMALL ? SMALL : size;
+  if (budget->left > SIZE_MAX / 2) budget->left = 0;
+  /* Kernels may read 64 bytes behind a tensor; only large blocks are ever borrowed as one. */
+  return fv_arena_alloc(budget->arena, size < SMALL ? size : size + SLACK);
+}
+
+static void budget_free(void *data, void *pointer) {
+  (void)data;
+  (void)pointer;
+}
+
+/* Field 7 (the graph) or 8 (opset_import) of ModelProto must be there: without this, almost any short file unpacks as an empty model. */
+static int check_header(const Onnx__ModelProto *proto, FvError *err) {
+  if (!proto->graph) return fv_error_set(err, FV_ERR_FORMAT, "no graph inside; is this an ONNX model?");
+  if (proto->graph->n_node == 0) return fv_error_set(err, FV_ERR_FORMAT, "the graph has no operators; is this an ONNX model?");
+  return 0;
+}
+
+static const Onnx__ModelProto *unpack(FvGraph *graph, const void *data, size_t size, FvError *err) {
+  Budget budget = {&graph->arena, size * 2 + STRUCTURE_BYTES};
+  ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+  const Onnx__ModelProto *proto = onnx__model_proto__unpack(&allocator, size, data);
+  if (proto) return proto;
+  if (budget.left == 0)
+    fv_error_set(err, FV_ERR_LIMIT, "the file unpacks to more than %zu MiB of structure", (size * 2 + STRUCTURE_BYTES) >> 20);
+  else
+    fv_error_set(err, FV_ERR_FORMAT, "not an ONNX model, or truncated or damaged");
+  return NULL;
+}
+
+static const char *text_or_empty(const char *text) { return text ? text : ""; }
+
+static int read_opset(const Onnx__ModelProto *proto, int *opset, FvError *err) {
+  *opset = 1; /* files from before opset_import existed */
+  for (size_t i = 0; i < proto->n_opset_import; i++) {
+    const Onnx__OperatorSetIdProto *entry = proto->opset_import[i];
+    const char *domain = text_or_empty(entry->domain);
+    if (entry->version < 1 || entry->version > INT32_MAX)
+      return fv_error_set(err, FV_ERR_FORMAT, "operator set '%.64s' has the impossible version %lld", domain, (long long)entry->version);
+    if (*domain && strcmp(domain, "ai.onnx") != 0) continue;
+    if (entry->version > FV_ONNX_MAX_OPSET)
+      return fv_error_set(err, FV_ERR_UNSUPPORTED, "opset %lld is newer than the %d that is supported: export the model again with opset %d or lower",
+                          (long long)entry->version, FV_ONNX_MAX_OPSET, FV_ONNX_MAX_OPSET);
+    *opset = (int)entry->version;
+  }
+  return 0;
+}
+
+static int read_metadata(FvImporter *in, FvOnnxModel *model) {
+  size_t count = in->proto->n_metadata_props;
+  if (count > FV_ONNX_MAX_METADATA)
+    return fv_error_set(in->err, FV_ERR_LIMIT, "%zu metadata entries, more than the %d allowed", count, FV_ONNX_MAX_METADATA);
+  model->metadata = fv_arena_array(&in->graph->arena, count, sizeof *model->metadata);
+  if (!model->metadata) return fv_onnx_no_memory(in);
+  for (size_t i = 0; i < count; i++) {
+    const Onnx__StringStringEntryProto *entry = in->proto->metadata_props[i];
+    model->metadata[i] = (FvOnnxPair){text_or_empty(entry->key), text_or_empty(entry->value)};
+  }
+  model->metadata_count = (int)count;
+  const char *name = text_or_empty(in->proto->producer_name), *version = text_or_empty(in->proto->producer_version);
+  model->producer = fv_arena_printf(&in->graph->arena, "%.128s%s%.128s", name, *name && *version ? " " : "", version);
+  return model->producer ? 0 : fv_onnx_no_memory(in);
+}
+
+/* Names from the file end up in messages, and messages on terminals: no escape sequences. */
+static void sanitise(FvError *err) {
+  for (char *at = err ? err->message : NULL; at && *at; at++)
+    if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = '?';
+}
+
+static int read_model(FvImporter *in, FvOnnxModel *model) {
+  int result = check_header(in->proto, in->err);
+  if (result == 0) result = read_opset(in->proto, &model->opset, in->err);
+  if (result == 0) result = read_metadata(in, model);
+  if (result == 0) result = fv_onnx_read_graph(in, in->proto->graph);
+  if (result == 0) result = fv_graph_sort(in->graph, in->err);
+  return result;
+}
+
+int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxModel *model, FvError *err) {
+  if (size > FV_MAX_MODEL_BYTES)
+    return fv_error_set(err, FV_ERR_LIMIT, "%zu bytes, more than the %lld allowed", size, (long long)FV_MAX_MODEL_BYTES);
+  FvImporter in = {.graph = fv_graph_create(), .directory = directory, .err = err};
+  FvOnnxModel found = {.graph = in.graph};
+  if (!in.graph) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  fv_names_init(&in.names);
+  FvError local;
+  if (!err) in.err = &local;
+  in.proto = unpack(in.graph, data, size, in.err);
+  int result = in.proto ? read_model(&in, &found) : in.err->code;
+  fv_names_finish(&in.names);
+  if (result < 0) {
+    sanitise(err);
+    fv_graph_destroy(&in.graph);
+    return result;
+  }
+  found.node_count = (int)in.proto->graph->n_node;
+  found.parameters = in.parameters;
+  *model = found;
+  return 0;
+}

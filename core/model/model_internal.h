@@ -1,0 +1,50 @@
+/* What plans need of a model beside its public face. */
+#ifndef FOVEA_MODEL_MODEL_INTERNAL_H
+#define FOVEA_MODEL_MODEL_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <fovea/model.h>
+
+#include "graph/graph.h"
+#include "import/onnx.h"
+
+struct FvModel {
+  atomic_int references;
+  char *path;          /* as opened, or the name given for memory */
+  char *name;          /* file name without its ending */
+  bool from_memory;
+  int64_t file_bytes;
+  FvOnnxModel file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
+  FvGraph *prepared;   /* shapes known and constants folded; NULL while an input that decides shapes has no value */
+  bool *shape_inputs;  /* by input index */
+  FvDescription description;
+  FvError describe_error; /* code 0: the family is known */
+};
+
+/* The graph as read. Clone it, give shape inputs their constants, then fv_graph_prepare. */
+const FvGraph *fv_model_raw_graph(const FvModel *model);
+/* The prepared graph to clone, or NULL when fv_model_input_is_shape is true of some input. */
+const FvGraph *fv_model_prepared_graph(const FvModel *model);
+
+/* Steps of opening, in order. Each names the place in its error. */
+/* Writes the caller's shapes, and the size that the description asks for, into the inputs of model->file.graph. */
+int fv_model_set_shapes(FvModel *model, const FvModelParams *params, const FvPreprocess *size, FvError *err);
+/* Fills shape_inputs; true through *any when there is one. */
+int fv_model_find_shape_inputs(FvModel *model, bool *any, FvError *err);
+
+/* The YAML that belongs to a model, read once. */
+typedef struct FvModelConfig {
+  char *path; /* NULL: there is none */
+  void *text;
+  size_t size;
+} FvModelConfig;
+
+int fv_model_config_read(const FvModel *model, const FvModelParams *params, FvModelConfig *config, FvError *err);
+void fv_model_config_finish(FvModelConfig *config);
+/* Only what fixes open dimensions: the size of the input. */
+int fv_model_config_size(const FvModel *model, const FvModelConfig *config, FvPreprocess *size, FvError *err);
+/* Graph, then YAML, then labels; leaves family NONE and describe_error when nobody knows what the outputs mean. */
+int fv_model_describe(FvModel *model, const FvModelParams *params, const FvModelConfig *config, FvError *err);
+
+#endif

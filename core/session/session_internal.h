@@ -1,0 +1,29 @@
+#ifndef FOVEA_SESSION_SESSION_INTERNAL_H
+#define FOVEA_SESSION_SESSION_INTERNAL_H
+
+#include "session/plan_internal.h"
+#include "vision/head.h"
+#include "vision/preprocess.h"
+
+struct FvSession {
+  FvPlan *plan;
+  char *arena, *scratch;   /* one allocation; scratch lies behind the activations */
+  FvTensor *tensors;       /* by slot, data resolved */
+  FvTensor **pointers;     /* what the calls' in and out point into */
+  FvKernelCall *calls;     /* by step */
+  uint64_t *step_ns;       /* by step, or NULL */
+  /* detection; NULL when the model is no detector, and no_detection says why */
+  FvPreprocessor *preprocessor;
+  FvDetector *detector;
+  const FvTensor **head_outputs;
+  FvError no_detection;
+  FvTiming timing;
+};
+
+/* Detection parts of a session. A model that is no detector is no error here, only when fv_session_detect is called. */
+int fv_session_init_detection(FvSession *session, FvError *err);
+void fv_session_finish_detection(FvSession *session);
+
+uint64_t fv_session_now(void); /* monotonic nanoseconds */
+
+#endif
