@@ -5,7 +5,7 @@
 #ifndef FOVEA_IMPORT_ONNX_H
 #define FOVEA_IMPORT_ONNX_H
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 /* The newest version of the default operator set that the operators here were written against. */
 #define FV_ONNX_MAX_OPSET 21

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "import/onnx_internal.h"
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* Names live on in messages, lists and file names: bounded, and without control characters. */
 static int check_name(FvImporter *in, const char *name, const char *what) {

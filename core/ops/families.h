@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_FAMILIES_H
 #define FOVEA_OPS_FAMILIES_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 extern const FvOp fv_ops_conv[];
 extern const FvOp fv_ops_pool[];

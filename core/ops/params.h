@@ -49,7 +49,7 @@ typedef enum FvUnaryType {
   FV_UNARY_SIN, FV_UNARY_COS, FV_UNARY_TAN, FV_UNARY_ASIN, FV_UNARY_ACOS, FV_UNARY_ATAN, FV_UNARY_SINH, FV_UNARY_COSH, FV_UNARY_ASINH, FV_UNARY_ACOSH, FV_UNARY_ATANH,
   FV_UNARY_NOT, FV_UNARY_IS_NAN, FV_UNARY_IS_INF, FV_UNARY_BITWISE_NOT
 } FvUnaryType;
-#include "graph/activation.h"
+#include "ir/activation.h"
 typedef struct FvUnaryParams {
   FvUnaryType type;
   FvActivation activation;

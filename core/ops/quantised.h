@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 
 static inline bool fv_dtype_is_8bit(FvDtype t) { return t == FV_DTYPE_I8 || t == FV_DTYPE_U8; }
 

@@ -5,7 +5,7 @@
 #include "ops/checks.h"
 #include "ops/families.h"
 #include "ops/params.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 
 /* Bound on the weights of one dimension: a hostile scale cannot make a table of gigabytes. */
 #define MAX_AXIS_WEIGHTS (1 << 24)

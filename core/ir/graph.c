@@ -1,9 +1,9 @@
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 FvGraph *fv_graph_create(void) {
   FvGraph *graph = calloc(1, sizeof *graph);

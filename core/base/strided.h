@@ -1,6 +1,6 @@
 /* Walking strided tensors, for the reference kernels. */
-#ifndef FOVEA_OPS_STRIDED_H
-#define FOVEA_OPS_STRIDED_H
+#ifndef FOVEA_BASE_STRIDED_H
+#define FOVEA_BASE_STRIDED_H
 
 #include "fovea/tensor.h"
 

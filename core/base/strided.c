@@ -1,4 +1,4 @@
-#include "ops/strided.h"
+#include "base/strided.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
-#include "graph/graph.h"
-#include "ops/op.h"
+#include "ir/graph.h"
+#include "ir/op.h"
 
 typedef enum Mark { NEW, OPEN, DONE } Mark;
 

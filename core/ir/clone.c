@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 /* The source may be in use by other threads, so the way from its values to the copies is kept beside it. */
 typedef struct Pair {

@@ -1,9 +1,9 @@
 /* The intermediate representation: operators and the values between them, in ONNX's semantics ([N, C, H, W]).
  *
  * Everything in a graph lives in its arena and dies with it. Importers build graphs, fv_graph_prepare fixes shapes and folds
- * constants, passes rewrite, the plan reads. How values lie in memory is the plan's business (graph/plan.h), not the graph's. */
-#ifndef FOVEA_GRAPH_GRAPH_H
-#define FOVEA_GRAPH_GRAPH_H
+ * constants, passes rewrite, the plan reads. How values lie in memory is the business of graph/layout.h, not of the graph itself. */
+#ifndef FOVEA_IR_GRAPH_H
+#define FOVEA_IR_GRAPH_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include <fovea/tensor.h>
 
 #include "base/arena.h"
-#include "graph/activation.h"
+#include "ir/activation.h"
 
 typedef struct FvNode FvNode;
 typedef struct FvOp FvOp;

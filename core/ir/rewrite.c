@@ -1,4 +1,4 @@
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 void fv_graph_count_uses(FvGraph *graph) {
   for (int i = 0; i < graph->value_count; i++) graph->values[i]->use_count = 0;

@@ -6,10 +6,10 @@
  *           node->params, so that no kernel reads attributes or shape-giving inputs again;
  *  - view   says when an output is merely another look at the input's memory (Transpose, Slice, Squeeze, …);
  *  - reference computes, in plain C over arbitrary strides, single-threaded: the simplest loop one can believe, for ever. */
-#ifndef FOVEA_OPS_OP_H
-#define FOVEA_OPS_OP_H
+#ifndef FOVEA_IR_OP_H
+#define FOVEA_IR_OP_H
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 /* Operators that passes, kernels or shaders ask for by kind; everything else is FV_OP_OTHER. */
 typedef enum FvOpKind {

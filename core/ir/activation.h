@@ -1,6 +1,6 @@
 /* Activations that are fused behind an operator: one definition for the reference, the kernels and the shaders. */
-#ifndef FOVEA_GRAPH_ACTIVATION_H
-#define FOVEA_GRAPH_ACTIVATION_H
+#ifndef FOVEA_IR_ACTIVATION_H
+#define FOVEA_IR_ACTIVATION_H
 
 #include <math.h>
 
