@@ -31,4 +31,7 @@ typedef struct FvOnnxModel {
  * FV_ERR_FORMAT, FV_ERR_UNSUPPORTED, FV_ERR_LIMIT, FV_ERR_IO (external data), FV_ERR_NO_MEMORY. */
 int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxModel *model, FvError *err);
 
+/* Reads a file that holds one bare tensor (the inputs and outputs of ONNX's conformance cases). The data lives in graph's arena. */
+int fv_onnx_read_value(const void *data, size_t size, FvGraph *graph, FvTensor *tensor, FvError *err);
+
 #endif
