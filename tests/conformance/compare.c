@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conformance.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 
 static bool floats_agree(double found, double expected, Tolerance tolerance) {
   if (isnan(expected)) return isnan(found);

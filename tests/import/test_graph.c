@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "import/onnx.h"
-#include "ops/op.h"
+#include "ir/op.h"
 
 static FvGraph *read_graph(Build *build) {
   FvOnnxModel model = {0};

@@ -2,8 +2,8 @@
 #include "build_model.h"
 
 #include "import/onnx.h"
-#include "graph/graph.h"
-#include "ops/op.h"
+#include "ir/graph.h"
+#include "ir/op.h"
 
 static FvOnnxModel read_model(Build *build) {
   FvOnnxModel model = {0};

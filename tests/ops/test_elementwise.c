@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 
 #define MAX_VALUES 12
 #define F32 FV_DTYPE_F32
