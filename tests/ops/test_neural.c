@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "base/strided.h"
+#include "ir/op.h"
 
 #define MAX_VALUES 32
 typedef struct Data {
