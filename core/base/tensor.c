@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/strided.h"
+#include "base/strided.h"
 
 static const struct {
   const char *name;

@@ -11,7 +11,7 @@
 #ifndef FOVEA_CPU_KERNEL_H
 #define FOVEA_CPU_KERNEL_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 typedef struct FvKernelQuery {
   const FvNode *node;

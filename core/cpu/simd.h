@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
-#include "graph/activation.h"
+#include "ir/activation.h"
 
 #define FV_INLINE static inline __attribute__((always_inline, unused))
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 
 enum { PIXEL_STRIDE_MULTIPLE = 8 };

@@ -3,7 +3,7 @@
 #ifndef FOVEA_GRAPH_LAYOUT_H
 #define FOVEA_GRAPH_LAYOUT_H
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 typedef enum FvPlace {
   FV_PLACE_NONE = 0,

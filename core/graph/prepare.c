@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/graph.h"
-#include "ops/op.h"
+#include "ir/graph.h"
+#include "ir/op.h"
 
 /* What folding may cost: a hostile file could otherwise ask for hours and terabytes. Nodes beyond a bound stay in the graph. */
 #define FOLD_MAX_BYTES (INT64_C(64) << 20)        /* outputs of one node */

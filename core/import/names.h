@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 typedef struct FvNames {
   FvValue **slots;

@@ -8,15 +8,17 @@
 typedef struct Budget {
   FvArena *arena;
   size_t left;
+  bool exhausted;
 } Budget;
 
 enum { STRUCTURE_BYTES = 512 << 20, SLACK = 64, SMALL = 256 };
 
 static void *budget_alloc(void *data, size_t size) {
   Budget *budget = data;
-  if (size > budget->left) return NULL;
-  budget->left -= size < SMALL ? SMALL : size;
-  if (budget->left > SIZE_MAX / 2) budget->left = 0;
+  size_t cost = size < SMALL ? SMALL : size + SLACK;
+  budget->exhausted |= cost > budget->left;
+  if (budget->exhausted) return NULL;
+  budget->left -= cost;
   /* Kernels may read 64 bytes behind a tensor; only large blocks are ever borrowed as one. */
   return fv_arena_alloc(budget->arena, size < SMALL ? size : size + SLACK);
 }
@@ -26,22 +28,22 @@ static void budget_free(void *data, void *pointer) {
   (void)pointer;
 }
 
-/* Field 7 (the graph) or 8 (opset_import) of ModelProto must be there: without this, almost any short file unpacks as an empty model. */
+/* Almost any short file unpacks as an empty message. */
 static int check_header(const Onnx__ModelProto *proto, FvError *err) {
   if (!proto->graph) return fv_error_set(err, FV_ERR_FORMAT, "no graph inside; is this an ONNX model?");
   if (proto->graph->n_node == 0) return fv_error_set(err, FV_ERR_FORMAT, "the graph has no operators; is this an ONNX model?");
   return 0;
 }
 
-static const Onnx__ModelProto *unpack(FvGraph *graph, const void *data, size_t size, FvError *err) {
-  Budget budget = {&graph->arena, size * 2 + STRUCTURE_BYTES};
+static const void *unpack(FvGraph *graph, const ProtobufCMessageDescriptor *type, const void *data, size_t size, FvError *err) {
+  Budget budget = {&graph->arena, size * 2 + STRUCTURE_BYTES, false};
   ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
-  const Onnx__ModelProto *proto = onnx__model_proto__unpack(&allocator, size, data);
-  if (proto) return proto;
-  if (budget.left == 0)
+  const ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, size, data);
+  if (message) return message;
+  if (budget.exhausted)
     fv_error_set(err, FV_ERR_LIMIT, "the file unpacks to more than %zu MiB of structure", (size * 2 + STRUCTURE_BYTES) >> 20);
   else
-    fv_error_set(err, FV_ERR_FORMAT, "not an ONNX model, or truncated or damaged");
+    fv_error_set(err, FV_ERR_FORMAT, "not an ONNX file, or truncated or damaged");
   return NULL;
 }
 
@@ -103,7 +105,7 @@ int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxMod
   fv_names_init(&in.names);
   FvError local;
   if (!err) in.err = &local;
-  in.proto = unpack(in.graph, data, size, in.err);
+  in.proto = unpack(in.graph, &onnx__model_proto__descriptor, data, size, in.err);
   int result = in.proto ? read_model(&in, &found) : in.err->code;
   fv_names_finish(&in.names);
   if (result < 0) {
@@ -115,4 +117,10 @@ int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxMod
   found.parameters = in.parameters;
   *model = found;
   return 0;
+}
+
+int fv_onnx_read_value(const void *data, size_t size, FvGraph *graph, FvTensor *tensor, FvError *err) {
+  FvImporter in = {.graph = graph, .err = err};
+  const Onnx__TensorProto *proto = unpack(graph, &onnx__tensor_proto__descriptor, data, size, err);
+  return proto ? fv_onnx_read_tensor(&in, proto, "the tensor", tensor) : FV_ERR_FORMAT;
 }

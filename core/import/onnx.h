@@ -5,7 +5,7 @@
 #ifndef FOVEA_IMPORT_ONNX_H
 #define FOVEA_IMPORT_ONNX_H
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 /* The newest version of the default operator set that the operators here were written against. */
 #define FV_ONNX_MAX_OPSET 21
@@ -30,5 +30,8 @@ typedef struct FvOnnxModel {
 /* Parses size bytes, which need not outlive the call. directory is where external data may lie; NULL refuses it.
  * FV_ERR_FORMAT, FV_ERR_UNSUPPORTED, FV_ERR_LIMIT, FV_ERR_IO (external data), FV_ERR_NO_MEMORY. */
 int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxModel *model, FvError *err);
+
+/* Reads a file that holds one bare tensor (the inputs and outputs of ONNX's conformance cases). The data lives in graph's arena. */
+int fv_onnx_read_value(const void *data, size_t size, FvGraph *graph, FvTensor *tensor, FvError *err);
 
 #endif

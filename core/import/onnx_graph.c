@@ -2,16 +2,16 @@
 #include <string.h>
 
 #include "import/onnx_internal.h"
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* Names live on in messages, lists and file names: bounded, and without control characters. */
 static int check_name(FvImporter *in, const char *name, const char *what) {
   size_t length = strlen(name);
   if (length > FV_MAX_NAME)
-    return fv_error_set(in->err, FV_ERR_LIMIT, "the name of %s, '%.64s…', is longer than %d bytes", what, name, FV_MAX_NAME);
+    return fv_error_set(in->err, FV_ERR_LIMIT, "the name of %s '%.64s…' is longer than %d bytes", what, name, FV_MAX_NAME);
   for (size_t i = 0; i < length; i++)
     if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-      return fv_error_set(in->err, FV_ERR_FORMAT, "the name of %s, '%.64s', contains control characters", what, name);
+      return fv_error_set(in->err, FV_ERR_FORMAT, "the name of %s '%.64s' contains control characters", what, name);
   return 0;
 }
 
@@ -19,7 +19,7 @@ static int check_name(FvImporter *in, const char *name, const char *what) {
 static int define(FvImporter *in, const char *name, const char *what, FvValue **value) {
   int result = check_name(in, name, what);
   if (result < 0) return result;
-  if (fv_names_find(&in->names, name)) return fv_error_set(in->err, FV_ERR_FORMAT, "%s: '%.128s' is defined twice", what, name);
+  if (fv_names_find(&in->names, name)) return fv_error_set(in->err, FV_ERR_FORMAT, "%s '%.128s' is defined twice", what, name);
   *value = fv_graph_add_value(in->graph, name);
   if (!*value)
     return in->graph->value_count >= FV_MAX_VALUES ? fv_error_set(in->err, FV_ERR_LIMIT, "more than %d tensors", FV_MAX_VALUES)
@@ -33,7 +33,7 @@ static int read_initialiser(FvImporter *in, const Onnx__TensorProto *proto) {
   FvTensor tensor;
   if (!proto->name || !*proto->name) return fv_error_set(in->err, FV_ERR_FORMAT, "an initialiser has no name");
   snprintf(where, sizeof where, "initialiser '%.96s'", proto->name);
-  int result = define(in, proto->name, "an initialiser", &value);
+  int result = define(in, proto->name, "initialiser", &value);
   if (result == 0) result = fv_onnx_read_tensor(in, proto, where, &tensor);
   if (result < 0) return result;
   FvTensor *constant = fv_arena_alloc(&in->graph->arena, sizeof *constant);
@@ -68,7 +68,7 @@ static int read_input(FvImporter *in, const Onnx__ValueInfoProto *proto) {
   if (!proto->name || !*proto->name) return fv_error_set(in->err, FV_ERR_FORMAT, "a graph input has no name");
   const FvValue *known = fv_names_find(&in->names, proto->name);
   if (known && known->constant) return 0; /* IR versions before 4 list initialisers among the inputs */
-  int result = define(in, proto->name, "a graph input", &value);
+  int result = define(in, proto->name, "graph input", &value);
   if (result < 0) return result;
   const Onnx__TensorTypeProto *type = proto->type ? proto->type->tensor_type : NULL;
   if (!type) return fv_error_set(in->err, FV_ERR_UNSUPPORTED, "input '%s' is not a tensor", value->name);
@@ -107,7 +107,7 @@ static int check_arity(FvImporter *in, const FvOp *op, const Onnx__NodeProto *pr
 static int define_outputs(FvImporter *in, const Onnx__NodeProto *proto, FvNode *node) {
   for (int i = 0; i < node->output_count; i++) {
     if (!*proto->output[i]) continue;
-    int result = define(in, proto->output[i], "an output", &node->outputs[i]);
+    int result = define(in, proto->output[i], "output", &node->outputs[i]);
     if (result < 0) return result;
     node->outputs[i]->producer = node;
   }
@@ -116,7 +116,7 @@ static int define_outputs(FvImporter *in, const Onnx__NodeProto *proto, FvNode *
 
 static int add_node(FvImporter *in, const FvOp *op, int opset, const Onnx__NodeProto *proto, FvNode **node) {
   int result = check_arity(in, op, proto);
-  if (result == 0) result = check_name(in, proto->name ? proto->name : "", "the operator");
+  if (result == 0) result = check_name(in, proto->name ? proto->name : "", "operator");
   if (result < 0) return result;
   *node = fv_graph_add_node(in->graph, op, proto->name, opset, (int)proto->n_input, (int)proto->n_output);
   if (!*node) return fv_onnx_no_memory(in);

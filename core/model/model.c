@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "model/model_internal.h"
+#include "ops/op.h"
 #include "vision/describe.h"
 
 /* "dir/nanodet_m.onnx" -> "nanodet_m". */
@@ -165,4 +166,30 @@ const char *fv_model_describe_error(const FvModel *model) { return model->descri
 FvModelInfo fv_model_info(const FvModel *model) {
   return (FvModelInfo){.path = model->path, .format = "onnx", .producer = model->file.producer, .opset = model->file.opset,
                        .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count};
+}
+
+static int compare_operators(const void *a, const void *b) {
+  const FvOperatorCount *x = a, *y = b;
+  return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->name, y->name);
+}
+
+static void count_operator(FvOperatorCount *operators, int *used, const char *name) {
+  for (int i = 0; i < *used; i++)
+    if (strcmp(operators[i].name, name) == 0) {
+      operators[i].count++;
+      return;
+    }
+  operators[(*used)++] = (FvOperatorCount){name, 1};
+}
+
+int fv_model_operators(const FvModel *model, FvOperatorCount *operators, int capacity) {
+  const FvGraph *graph = model->file.graph;
+  FvOperatorCount *found = calloc((size_t)graph->node_count + 1, sizeof *found);
+  int used = 0;
+  if (!found) return 0;
+  for (int i = 0; i < graph->node_count; i++) count_operator(found, &used, graph->nodes[i]->op->name);
+  qsort(found, (size_t)used, sizeof *found, compare_operators);
+  memcpy(operators, found, sizeof *found * (size_t)(used < capacity ? used : capacity));
+  free(found);
+  return used;
 }

@@ -6,7 +6,7 @@
 
 #include <fovea/model.h>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "import/onnx.h"
 
 struct FvModel {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "model/model_internal.h"
-#include "ops/op.h"
+#include "ir/op.h"
 
 static FvValue *find_input(const FvGraph *graph, const char *name) {
   if (!name) return graph->input_count ? graph->inputs[0] : NULL;

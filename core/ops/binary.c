@@ -47,6 +47,12 @@ int fv_infer_binary(FvNode *node, FvBinaryType type, bool mean, unsigned types, 
   return fv_infer_output(node, 0, is_comparison(type) ? FV_DTYPE_BOOL : shape.dtype, shape.rank, shape.dims, infer);
 }
 
+static double floor_mod(double a, double b) {
+  double rest = fmod(a, b);
+  if (rest == 0) return copysign(0, b);
+  return (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
 static double binary_f64(FvBinaryType type, double a, double b) {
   switch (type) {
     case FV_BINARY_ADD: return a + b;
@@ -56,8 +62,8 @@ static double binary_f64(FvBinaryType type, double a, double b) {
     case FV_BINARY_POW: return pow(a, b);
     case FV_BINARY_MIN: return a < b || a != a ? a : b; /* NaN wins, as in numpy */
     case FV_BINARY_MAX: return a > b || a != a ? a : b;
-    case FV_BINARY_MOD: return b == 0 ? NAN : a - b * floor(a / b); /* sign of the divisor */
-    case FV_BINARY_FMOD: return fmod(a, b);                         /* sign of the dividend */
+    case FV_BINARY_MOD: return floor_mod(a, b);  /* sign of the divisor */
+    case FV_BINARY_FMOD: return fmod(a, b);      /* sign of the dividend */
     case FV_BINARY_EQUAL: return a == b;
     case FV_BINARY_LESS: return a < b;
     case FV_BINARY_LESS_EQUAL: return a <= b;

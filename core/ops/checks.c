@@ -1,6 +1,6 @@
 #include "ops/checks.h"
 
-#include "ops/strided.h"
+#include "base/strided.h"
 
 const FvValue *fv_infer_need(const FvNode *node, int index, FvInfer *infer) {
   const FvValue *value = fv_node_input(node, index);

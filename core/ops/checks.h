@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_CHECKS_H
 #define FOVEA_OPS_CHECKS_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* The code of the error that was just set. */
 static inline int fv_infer_failed(const FvInfer *infer) { return infer->err ? infer->err->code : FV_ERR_FORMAT; }

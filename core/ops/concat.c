@@ -1,7 +1,7 @@
 /* Concat and Split: along one axis, tensors become one or one becomes several. */
 #include "base/file.h"
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 #include "ops/views.h"
 

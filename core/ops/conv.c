@@ -5,7 +5,7 @@
 #include "ops/families.h"
 #include "ops/params.h"
 #include "ops/reference.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 #include "ops/window.h"
 
 static int check_ranks(const FvValue *x, const FvValue *w, FvInfer *infer) {

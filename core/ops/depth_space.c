@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 #include "ops/views.h"
 

@@ -2,8 +2,8 @@
 #ifndef FOVEA_OPS_ELEMENTWISE_H
 #define FOVEA_OPS_ELEMENTWISE_H
 
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 
 enum { FV_TYPES_FLOAT = 1, FV_TYPES_INT = 2, FV_TYPES_BOOL = 4, FV_TYPES_NUMBER = FV_TYPES_FLOAT | FV_TYPES_INT, FV_TYPES_ANY = 7 };
 

@@ -2,13 +2,14 @@
 #ifndef FOVEA_OPS_FAMILIES_H
 #define FOVEA_OPS_FAMILIES_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 extern const FvOp fv_ops_conv[];
 extern const FvOp fv_ops_pool[];
 extern const FvOp fv_ops_norm[];
 extern const FvOp fv_ops_gemm[];
 extern const FvOp fv_ops_quantised[];
+extern const FvOp fv_ops_microsoft[];
 extern const FvOp fv_ops_resize[];
 extern const FvOp fv_ops_unary[];
 extern const FvOp fv_ops_binary[];

@@ -4,7 +4,7 @@
 #include "ops/matmul.h"
 #include "ops/params.h"
 #include "ops/reference.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 
 static bool is_matrix_type(FvDtype t) {
   return fv_dtype_is_float(t) || t == FV_DTYPE_I32 || t == FV_DTYPE_U32 || t == FV_DTYPE_I64 || t == FV_DTYPE_U64;

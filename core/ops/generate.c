@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 #include "ops/families.h"
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 #include "ops/views.h"
 
 /* Constant's value and ConstantOfShape's element, as a tensor. */

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 
 void *fv_infer_params(FvNode *node, FvInfer *infer, size_t size) {
   node->params = fv_arena_alloc(&infer->graph->arena, size);

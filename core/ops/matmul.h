@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_MATMUL_H
 #define FOVEA_OPS_MATMUL_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* Output rank and dims of a x b. */
 int fv_infer_matmul(const FvValue *a, const FvValue *b, int *rank, int64_t *out, FvInfer *infer);

@@ -5,7 +5,7 @@
 #include "ops/families.h"
 #include "ops/params.h"
 #include "ops/reference.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 
 static int read_epsilon(const FvNode *node, FvNormParams *params, FvInfer *infer) {
   params->epsilon = fv_node_float(node, "epsilon", 1e-5f);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 #include "ops/views.h"
 
 static int read_mode(const FvNode *node, FvPadMode *mode, FvInfer *infer) {

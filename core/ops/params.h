@@ -49,7 +49,7 @@ typedef enum FvUnaryType {
   FV_UNARY_SIN, FV_UNARY_COS, FV_UNARY_TAN, FV_UNARY_ASIN, FV_UNARY_ACOS, FV_UNARY_ATAN, FV_UNARY_SINH, FV_UNARY_COSH, FV_UNARY_ASINH, FV_UNARY_ACOSH, FV_UNARY_ATANH,
   FV_UNARY_NOT, FV_UNARY_IS_NAN, FV_UNARY_IS_INF, FV_UNARY_BITWISE_NOT
 } FvUnaryType;
-#include "graph/activation.h"
+#include "ir/activation.h"
 typedef struct FvUnaryParams {
   FvUnaryType type;
   FvActivation activation;
@@ -103,12 +103,24 @@ typedef struct FvPadParams {
 } FvPadParams;
 
 typedef enum FvResizeMode { FV_RESIZE_NEAREST, FV_RESIZE_LINEAR, FV_RESIZE_CUBIC } FvResizeMode;
+typedef enum FvCoordinateMode {
+  FV_COORDINATE_HALF_PIXEL, FV_COORDINATE_HALF_PIXEL_SYMMETRIC, FV_COORDINATE_PYTORCH_HALF_PIXEL, FV_COORDINATE_ALIGN_CORNERS,
+  FV_COORDINATE_ASYMMETRIC, FV_COORDINATE_TF_HALF_PIXEL_FOR_NN, FV_COORDINATE_TF_CROP_AND_RESIZE
+} FvCoordinateMode;
+/* One dimension of a resize, worked out: out[x] = sum over t < taps of weight[x * taps + t] * in[index[x * taps + t]]. Indices are clamped
+ * to the input; -1 stands for the extrapolation value. */
+typedef struct FvResizeAxis {
+  int taps;             /* 0: the dimension is not resized, index and weight are NULL */
+  const int32_t *index;
+  const float *weight;  /* NULL when nearest: one tap of weight 1 */
+} FvResizeAxis;
 typedef struct FvResizeParams {
   FvResizeMode mode;
-  int coordinate;   /* FvCoordinateMode of ops/resize.c's header, resolved per axis into scale and offset below where linear */
+  FvCoordinateMode coordinate;
+  FvResizeAxis axis[8]; /* per dimension; says everything that follows from the fields below */
   int nearest;      /* rounding of nearest: 0 round_prefer_floor, 1 round_prefer_ceil, 2 floor, 3 ceil */
   double scale[8];  /* output / input, per dimension */
-  /* source coordinate = (x + a[d]) * b[d] + c[d] for every coordinate mode; the reference and all kernels use it */
+  /* source coordinate = (x + a[d]) * b[d] + c[d] for every coordinate mode */
   double a[8], b[8], c[8];
   bool antialias, exclude_outside;
   bool crop;        /* tf_crop_and_resize: outside gives extrapolation_value */

@@ -3,7 +3,7 @@
 
 #include "ops/checks.h"
 #include "ops/families.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 #include "ops/window.h"
 
 typedef struct LpPoolParams {

@@ -1,6 +1,6 @@
 #include "ops/reference.h"
 
-#include "ops/strided.h"
+#include "base/strided.h"
 
 #define DOT(a_dtype, a_type, b_dtype, b_type)                                                              \
   if (a->dtype == a_dtype && b->dtype == b_dtype) {                                                        \

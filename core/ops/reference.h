@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_REFERENCE_H
 #define FOVEA_OPS_REFERENCE_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* Sum over i < count of (a[a_at + i * a_step] - a_zero) * (b[b_at + i * b_step] - b_zero), in double: exact for 8-bit
  * integers, and better than any float kernel that is compared with it. */

@@ -8,6 +8,7 @@ static const FvOp *const families[] = {
   fv_ops_norm,
   fv_ops_gemm,
   fv_ops_quantised,
+  fv_ops_microsoft,
   fv_ops_resize,
   fv_ops_unary,
   fv_ops_binary,

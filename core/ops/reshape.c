@@ -3,8 +3,8 @@
 
 #include "base/file.h"
 #include "ops/families.h"
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 #include "ops/views.h"
 
 static int64_t product(const int64_t *dims, int first, int last) {

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "ops/families.h"
-#include "ops/op.h"
-#include "ops/strided.h"
+#include "ir/op.h"
+#include "base/strided.h"
 #include "ops/views.h"
 
 typedef enum Reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MIN, REDUCE_MAX } Reduction;

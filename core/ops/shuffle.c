@@ -1,7 +1,7 @@
 /* Operators of our own, made by passes and plans: ChannelShuffle (from Reshape-Transpose-Reshape), ConcatShuffle (its common case) and Copy (a
  * change of layout). */
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 #include "ops/views.h"
 

@@ -1,6 +1,6 @@
 /* Slice: every step-th element between two bounds, always a view. */
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 #include "ops/views.h"
 

@@ -1,6 +1,6 @@
 /* Transpose: dimensions in another order, always a view. */
 #include "ops/families.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 #include "ops/views.h"
 

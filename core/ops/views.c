@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "ops/strided.h"
+#include "base/strided.h"
 
 /* Strides of out's dims [first, last) from a run of in's dims that is contiguous with step `stride` at its end. */
 static void split_run(FvTensor *out, const int64_t *dims, int first, int last, int64_t stride) {

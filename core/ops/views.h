@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_VIEWS_H
 #define FOVEA_OPS_VIEWS_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 
 /* out holds the wanted rank and dims (as many elements as in): writes the strides with which in's own memory reads as that shape in
  * row-major logical order. False, with out untouched, when only a copy can do it. */

@@ -2,7 +2,7 @@
 #ifndef FOVEA_OPS_WINDOW_H
 #define FOVEA_OPS_WINDOW_H
 
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
 
 typedef enum FvAutoPad { FV_AUTO_PAD_NOTSET, FV_AUTO_PAD_VALID, FV_AUTO_PAD_SAME_UPPER, FV_AUTO_PAD_SAME_LOWER } FvAutoPad;

@@ -4,7 +4,7 @@
 
 #include <fovea/description.h>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 /* Key-value pairs that a model file carries (ONNX metadata_props). Keys we read: "fovea.description" (our YAML), and what common exporters
  * write ("names", "stride", "task", "imgsz"). */

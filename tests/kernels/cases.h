@@ -8,7 +8,7 @@
 #ifndef FOVEA_TESTS_CASES_H
 #define FOVEA_TESTS_CASES_H
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 typedef struct KernelCase {
   const char *name, *op, *domain, *inputs, *attributes;

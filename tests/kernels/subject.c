@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/strided.h"
+#include "base/strided.h"
 
 static uint32_t random_state;
 static uint32_t random_u32(void) {

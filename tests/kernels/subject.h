@@ -3,7 +3,7 @@
 #define FOVEA_TESTS_SUBJECT_H
 
 #include "cases.h"
-#include "ops/op.h"
+#include "ir/op.h"
 
 typedef enum Layout { LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, LAYOUT_WIDE, LAYOUT_SLICE, LAYOUT_COUNT } Layout;
 

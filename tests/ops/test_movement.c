@@ -4,9 +4,9 @@
 #include <glib.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ir/op.h"
 #include "ops/params.h"
-#include "ops/strided.h"
+#include "base/strided.h"
 #include "ops/views.h"
 
 #define MAX_INTS 16

@@ -50,7 +50,7 @@ int fv_pass_fuse_residual(FvGraph *graph) {
     FvNode *add = graph->nodes[i];
     if (add->dead || add->op->kind != FV_OP_BINARY || add->input_count != 2) continue;
     const FvBinaryParams *params = add->params;
-    if (params->type != FV_BINARY_ADD || params->mean || add->activation.type != FV_ACTIVATION_NONE) continue;
+    if (params->type != FV_BINARY_ADD || params->mean) continue;
     for (int side = 1; side >= 0; side--) {
       FvNode *conv = add->inputs[side]->producer;
       FvValue *residual = add->inputs[1 - side];
@@ -60,6 +60,8 @@ int fv_pass_fuse_residual(FvGraph *graph) {
       conv->outputs[0]->producer = conv;
       add->dead = true;
       fv_pass_note_fusion(graph, conv, "Add");
+      conv->activation = add->activation; /* the addition may have taken one already */
+      if (conv->activation.type != FV_ACTIVATION_NONE) fv_pass_note_fusion(graph, conv, activation_name(conv->activation.type));
       int from = 0;
       while (graph->nodes[from] != conv) from++;
       memmove(graph->nodes + from, graph->nodes + from + 1, sizeof *graph->nodes * (size_t)(i - from));

@@ -3,8 +3,8 @@
 #ifndef FOVEA_GRAPH_PASSES_H
 #define FOVEA_GRAPH_PASSES_H
 
-#include "graph/graph.h"
-#include "ops/op.h"
+#include "ir/graph.h"
+#include "ir/op.h"
 #include "ops/params.h"
 
 /* All passes in order. fuse false: only what every device needs (constants folded, no-ops removed). */

@@ -55,7 +55,7 @@ const float *fv_pass_constant_f32(const FvValue *value, int64_t *count) {
 int fv_passes_run(FvGraph *graph, bool fuse, FvError *err) {
   static int (*const always[])(FvGraph *) = {fv_pass_remove_noops};
   static int (*const fusing[])(FvGraph *) = {
-    fv_pass_fold_pad, fv_pass_fold_scale, fv_pass_fuse_gates, fv_pass_fuse_activation, fv_pass_fuse_residual, fv_pass_fuse_activation, fv_pass_fuse_shuffle,
+    fv_pass_fold_pad, fv_pass_fold_scale, fv_pass_fuse_gates, fv_pass_fuse_activation, fv_pass_fuse_residual, fv_pass_fuse_shuffle,
   };
   fv_pass_sweep(graph);
   for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {

@@ -67,6 +67,13 @@ typedef struct FvModelInfo {
 } FvModelInfo;
 FV_API FvModelInfo fv_model_info(const FvModel *model);
 
+typedef struct FvOperatorCount {
+  const char *name; /* "Conv"; static storage */
+  int count;
+} FvOperatorCount;
+/* The operators of the file by how often they occur, most frequent first. Writes up to capacity rows and returns how many there are. */
+FV_API int fv_model_operators(const FvModel *model, FvOperatorCount *operators, int capacity);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Times Fovea's engine beside ONNX Runtime, OpenVINO and ncnn, interleaved in one run.
+
+    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install numpy onnxruntime openvino ncnn
+    /tmp/peers/bin/python bench/peers.py --fovea build/tools/fovea [--threads 1,2] [--rounds 7] [--ncnn-dir DIR] MODEL.onnx…
+
+Every engine runs in a process of its own, the same number of frames per round, in turn: A B C A B C … Machines are shared
+and drift; the median over rounds of each round's median is quoted, and ratios are taken round by round. The peers are
+never a dependency: an engine that cannot be imported is left out and said so.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+
+def child_onnxruntime(model, threads, frames):
+    import numpy as np
+    import onnxruntime as ort
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    feed = {i.name: np.random.default_rng(1).random([d if isinstance(d, int) and d > 0 else 1 for d in i.shape], dtype=np.float32)
+            for i in session.get_inputs()}
+    return lambda: session.run(None, feed), frames
+
+
+def child_openvino(model, threads, frames):
+    import numpy as np
+    import openvino as ov
+    core = ov.Core()
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
+    request = compiled.create_infer_request()
+    feed = [np.random.default_rng(1).random([int(d) for d in i.shape], dtype=np.float32) for i in compiled.inputs]
+    return lambda: request.infer(feed), frames
+
+
+def child_ncnn(model, threads, frames):
+    import ncnn
+    import numpy as np
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.load_param(model)
+    net.load_model(model[: -len(".param")] + ".bin")
+    shape = json.loads(os.environ["PEER_SHAPE"])
+    picture = ncnn.Mat(np.random.default_rng(1).random(shape[1:], dtype=np.float32))
+
+    def run():
+        extractor = net.create_extractor()
+        extractor.input(net.input_names()[0], picture)
+        for name in net.output_names():
+            extractor.extract(name)
+
+    return run, frames
+
+
+def child(engine, model, threads, frames):
+    run, frames = {"onnxruntime": child_onnxruntime, "openvino": child_openvino, "ncnn": child_ncnn}[engine](model, threads, frames)
+    for _ in range(5):
+        run()
+    times = []
+    for _ in range(frames):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) * 1e3)
+    print(json.dumps({"p50_ms": statistics.median(times), "min_ms": min(times)}))
+
+
+def measure(engine, args, model, threads, shape):
+    """One round of one engine: (median ms, min ms), or a reason why not."""
+    if engine.startswith("fovea"):
+        command = [args.fovea, "bench", model, "--threads", str(threads), "--runs", str(args.frames), "--warmup", "5", "--json"]
+        environment = dict(os.environ)
+        if ":" in engine:
+            environment["FOVEA_CPU"] = engine.split(":")[1]
+    else:
+        command = [sys.executable, __file__, "--child", engine, model, str(threads), str(args.frames)]
+        environment = dict(os.environ, PEER_SHAPE=json.dumps(shape), OMP_NUM_THREADS=str(threads))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["failed"])[-1][:100]
+    result = json.loads(done.stdout)
+    return result["p50_ms"], result["min_ms"]
+
+
+def input_shape(args, model):
+    out = subprocess.run([args.fovea, "inspect", model, "--json"], capture_output=True, text=True, check=True).stdout
+    first = json.loads(out)["inputs"][0]
+    return first.get("shape") or first.get("dims")
+
+
+def ncnn_file(directory, model):
+    stem = pathlib.Path(model).stem
+    for name in (stem, stem + "-opt", stem.replace("version-", "")):
+        path = pathlib.Path(directory or "", name + ".param")
+        if directory and path.exists():
+            return str(path)
+    return None
+
+
+def compare(args, model, threads):
+    engines = [e for e in args.engines.split(",") if e != "ncnn" or ncnn_file(args.ncnn_dir, model)]
+    shape = input_shape(args, model)
+    rounds, reasons = {e: [] for e in engines}, {}
+    for _ in range(args.rounds):
+        for engine in engines:
+            if engine in reasons:
+                continue
+            got = measure(engine, args, ncnn_file(args.ncnn_dir, model) if engine == "ncnn" else model, threads, shape)
+            if isinstance(got, str):
+                reasons[engine] = got
+            else:
+                rounds[engine].append(got)
+    ours = rounds[engines[0]]
+    row = {"model": pathlib.Path(model).stem, "threads": threads, "engines": {}}
+    for engine in engines:
+        if engine in reasons:
+            row["engines"][engine] = {"failed": reasons[engine]}
+            continue
+        row["engines"][engine] = {
+            "median_ms": round(statistics.median(m for m, _ in rounds[engine]), 3),
+            "best_ms": round(min(b for _, b in rounds[engine]), 3),
+            "fovea_over_it": round(statistics.median(a[0] / b[0] for a, b in zip(ours, rounds[engine])), 3),
+        }
+    return row
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--child":
+        return child(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--fovea", default="build/tools/fovea")
+    parser.add_argument("--engines", default="fovea,onnxruntime,openvino,ncnn", help="the first is compared with the others; fovea:avx2 masks instruction sets")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--ncnn-dir", help="folder of .param and .bin files named like the models")
+    parser.add_argument("--json", help="write all figures here")
+    args = parser.parse_args()
+    table = []
+    print("| model | threads | engine | median ms | best ms | fovea / it |\n|---|---|---|---|---|---|", flush=True)
+    for model in args.models:
+        for threads in (int(t) for t in args.threads.split(",")):
+            row = compare(args, model, threads)
+            table.append(row)
+            for engine, figures in row["engines"].items():
+                cells = [figures["failed"], "", ""] if "failed" in figures else [f"{figures['median_ms']:.2f}", f"{figures['best_ms']:.2f}", f"{figures['fovea_over_it']:.2f}"]
+                print(f"| {row['model']} | {threads} | {engine} | {' | '.join(cells)} |", flush=True)
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(table, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

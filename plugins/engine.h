@@ -1,0 +1,35 @@
+/* What foveadetect runs frames through: a shared plan and a session of its own. One thread at a time. */
+#ifndef FOVEA_PLUGINS_ENGINE_H
+#define FOVEA_PLUGINS_ENGINE_H
+
+#include <gst/video/video.h>
+
+#include "meta.h"
+#include "modelcache.h"
+
+G_BEGIN_DECLS
+
+typedef struct FoveaEngineSettings {
+  gchar *model, *config, *labels, *device;
+  gint threads;
+} FoveaEngineSettings;
+
+void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from);
+void fovea_engine_settings_finish(FoveaEngineSettings *settings);
+
+typedef struct FoveaEngine {
+  FoveaSharedPlan *shared;
+  FvSession *session;
+  const FvDescription *description; /* the plan's */
+  const gchar *name;                /* of the model, interned, valid UTF-8 */
+  FvDetection found[FV_MAX_DETECTIONS];
+} FoveaEngine;
+
+FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err);
+void fovea_engine_free(FoveaEngine *engine);
+
+/* Finds objects in a mapped frame and puts them in place of what the array of FoveaObject holds. Returns a negative FvErrorCode on failure. */
+int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects, FvError *err);
+
+G_END_DECLS
+#endif

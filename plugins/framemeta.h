@@ -1,0 +1,26 @@
+/* What foveadetect knows about a frame besides its objects; foveapublish writes it out. Goes along when a buffer is copied. */
+#ifndef FOVEA_PLUGINS_FRAMEMETA_H
+#define FOVEA_PLUGINS_FRAMEMETA_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+typedef struct FoveaFrameMeta {
+  GstMeta meta;
+  guint64 seq;          /* frames that entered the detector before this one */
+  const gchar *model;   /* interned name */
+  GArray *label_quarks; /* GQuark by class index; shared, read-only; NULL when the model names no classes */
+  GstClockTime latency; /* from entering the detector to leaving it */
+  gboolean analysed;    /* FALSE: the objects are those of an earlier frame */
+} FoveaFrameMeta;
+
+GType fovea_frame_meta_api_get_type(void);
+
+/* Adds one to a writable buffer. label_quarks gets its own reference. */
+FoveaFrameMeta *fovea_frame_meta_add(GstBuffer *buffer, guint64 seq, const gchar *model, GArray *label_quarks);
+/* That of the last detector the buffer went through, or NULL. Borrowed. */
+FoveaFrameMeta *fovea_frame_meta_get(GstBuffer *buffer);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,19 @@
+#include <gst/gst.h>
+
+#include <fovea/version.h>
+
+#include "foveadetect.h"
+#include "foveaoverlay.h"
+#include "foveapublish.h"
+
+#define PACKAGE "fovea" /* wanted by GST_PLUGIN_DEFINE */
+
+static gboolean plugin_init(GstPlugin *plugin) {
+  gboolean registered = GST_ELEMENT_REGISTER(foveadetect, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveaoverlay, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveapublish, plugin);
+  return registered;
+}
+
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, fovea, "Video analytics: object detection, overlay and publishing", plugin_init, FV_VERSION,
+                  "MIT/X11", "Fovea", "libfovea")

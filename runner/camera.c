@@ -1,0 +1,247 @@
+#include "camera.h"
+
+#include "build.h"
+#include "chain.h"
+#include "compose.h"
+#include "record.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_LONGEST_MS 60000
+#define STABLE_US (60 * G_USEC_PER_SEC) /* after running this long, the next failure waits for the first interval again */
+
+struct FvCamera {
+  const FvConfig *config;
+  const FvCameraConfig *camera; /* NULL: the raw pipeline */
+  FvCameraEvents events;
+  GMainContext *context;
+  GstElement *pipeline;
+  GSource *watch, *retry;
+  FoveaCameraState state;
+  char *missing; /* codec that the running attempt asked for */
+  int attempt, failures;
+  gint64 running_since; /* monotonic µs; 0: not running */
+};
+
+FvCamera *fv_camera_new(const FvConfig *config, const FvCameraConfig *camera, const FvCameraEvents *events) {
+  FvCamera *self = g_new0(FvCamera, 1);
+  self->config = config;
+  self->camera = camera;
+  self->events = *events;
+  self->state = FOVEA_CAMERA_STOPPED;
+  return self;
+}
+
+const char *fv_camera_name(const FvCamera *self) { return self->camera != NULL ? self->camera->name : "pipeline"; }
+FoveaCameraState fv_camera_state(const FvCamera *self) { return self->state; }
+bool fv_camera_is_live(const FvCamera *self) { return self->camera != NULL && fv_compose_is_live(self->camera); }
+
+static void set_state(FvCamera *self, FoveaCameraState state, const char *message) {
+  if (self->state == state && message == NULL) return;
+  self->state = state;
+  self->events.on_state(self, state, message != NULL ? message : "", self->events.user);
+}
+
+/* --- Records ----------------------------------------------------------------------------------------------------- */
+
+static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+  FvCamera *self = user;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  if (!self->events.wants_records(self->events.user)) return GST_PAD_PROBE_OK;
+  GstCaps *caps = gst_pad_get_current_caps(pad);
+  char *json = caps != NULL ? fv_record_from_buffer(buffer, caps, fv_camera_name(self)) : NULL;
+  if (json != NULL) self->events.on_record(self, GST_BUFFER_PTS(buffer), json, self->events.user);
+  g_free(json);
+  gst_clear_caps(&caps);
+  return GST_PAD_PROBE_OK;
+}
+
+static void watch_detectors(FvCamera *self) {
+  GstIterator *elements = gst_bin_iterate_elements(GST_BIN(self->pipeline));
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(elements, &item) == GST_ITERATOR_OK) {
+    GstElement *element = g_value_get_object(&item);
+    GstElementFactory *factory = gst_element_get_factory(element);
+    GstPad *pad = factory != NULL && g_str_equal(GST_OBJECT_NAME(factory), "foveadetect") ? gst_element_get_static_pad(element, "src") : NULL;
+    if (pad != NULL) gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, self, NULL);
+    gst_clear_object(&pad);
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(elements);
+}
+
+/* --- One attempt ------------------------------------------------------------------------------------------------- */
+
+static GPtrArray *make_chain(FvCamera *self, FvProblems *problems) {
+  if (self->camera == NULL) return g_ptr_array_ref(self->config->steps);
+  return fv_compose_camera(self->config, self->camera, self->attempt, problems);
+}
+
+char *fv_camera_check(FvCamera *self, FvProblems *problems) {
+  GPtrArray *chain = make_chain(self, problems);
+  GstElement *pipeline = fv_build_pipeline(chain, fv_camera_name(self), problems);
+  char *text = fv_chain_text(chain);
+  if (pipeline != NULL) gst_object_unref(gst_object_ref_sink(pipeline));
+  g_ptr_array_unref(chain);
+  return text;
+}
+
+static void clear_source(GSource **source) {
+  if (*source == NULL) return;
+  g_source_destroy(*source);
+  g_clear_pointer(source, g_source_unref);
+}
+
+static void release_pipeline(FvCamera *self) {
+  clear_source(&self->watch);
+  g_clear_pointer(&self->missing, g_free);
+  if (self->pipeline == NULL) return;
+  gst_element_set_state(self->pipeline, GST_STATE_NULL);
+  gst_clear_object(&self->pipeline);
+  self->running_since = 0;
+}
+
+static FvRestart restart_policy(const FvCamera *self) {
+  if (self->camera == NULL) return FV_RESTART_NEVER;
+  FvRestart policy = (FvRestart)fv_value_choice(&self->camera->restart, FV_RESTART_AUTO);
+  if (policy != FV_RESTART_AUTO) return policy;
+  if (!fv_compose_is_live(self->camera)) return FV_RESTART_NEVER;
+  /* The end of an http stream may be the end of a film; a camera has no end. */
+  return g_ascii_strncasecmp(self->camera->uri.text, "http", 4) == 0 ? FV_RESTART_ON_ERROR : FV_RESTART_ALWAYS;
+}
+
+static void begin_attempt(FvCamera *self);
+
+static gboolean on_retry(gpointer user) {
+  FvCamera *self = user;
+  clear_source(&self->retry);
+  self->attempt++;
+  begin_attempt(self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Doubles from 1 s to 60 s, each time between half and the whole of it, so that many cameras behind one switch do not return together. */
+static int retry_delay_ms(int failures) {
+  int delay = RETRY_FIRST_MS << MIN(failures, 6);
+  delay = MIN(delay, RETRY_LONGEST_MS);
+  return g_random_int_range(delay / 2, delay + 1);
+}
+
+static void schedule_retry(FvCamera *self, const char *reason) {
+  if (self->running_since != 0 && g_get_monotonic_time() - self->running_since > STABLE_US) self->failures = 0;
+  release_pipeline(self);
+  int delay = retry_delay_ms(self->failures++);
+  self->retry = g_timeout_source_new((guint)delay);
+  g_source_set_callback(self->retry, on_retry, self, NULL);
+  g_source_attach(self->retry, self->context);
+  char *message = g_strdup_printf("%s; next attempt in %.1f s", reason, delay / 1000.0);
+  set_state(self, FOVEA_CAMERA_RETRYING, message);
+  g_free(message);
+}
+
+static void on_end(FvCamera *self) {
+  if (restart_policy(self) == FV_RESTART_ALWAYS) {
+    schedule_retry(self, "the stream ended");
+    return;
+  }
+  release_pipeline(self);
+  set_state(self, FOVEA_CAMERA_FINISHED, NULL);
+}
+
+static void on_failure(FvCamera *self, const char *sentence) {
+  FvRestart policy = restart_policy(self);
+  if (policy == FV_RESTART_ALWAYS || policy == FV_RESTART_ON_ERROR) {
+    schedule_retry(self, sentence);
+    return;
+  }
+  release_pipeline(self);
+  set_state(self, FOVEA_CAMERA_FAILED, sentence);
+}
+
+static void on_error(FvCamera *self, GstMessage *message) {
+  char *sentence = fv_error_sentence(message, self->missing);
+  on_failure(self, sentence);
+  g_free(sentence);
+}
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
+  FvCamera *self = user;
+  switch (GST_MESSAGE_TYPE(message)) {
+  case GST_MESSAGE_ELEMENT:
+    if (self->missing == NULL) self->missing = fv_missing_plugin(message);
+    break;
+  case GST_MESSAGE_STATE_CHANGED: {
+    GstState state;
+    gst_message_parse_state_changed(message, NULL, &state, NULL);
+    if (GST_MESSAGE_SRC(message) != GST_OBJECT(self->pipeline) || state != GST_STATE_PLAYING) break;
+    self->running_since = g_get_monotonic_time();
+    set_state(self, FOVEA_CAMERA_RUNNING, NULL);
+    break;
+  }
+  case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(self->pipeline)); break;
+  case GST_MESSAGE_ERROR: on_error(self, message); break;
+  case GST_MESSAGE_EOS: on_end(self); break;
+  default: break;
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* Opening a device or loading a model may take seconds: off the caller's thread. Failures arrive as messages. */
+static void play(GstElement *pipeline, gpointer user) { gst_element_set_state(pipeline, GST_STATE_PLAYING); }
+
+static void begin_attempt(FvCamera *self) {
+  FvProblems problems;
+  fv_problems_init(&problems, self->config->file);
+  GPtrArray *chain = make_chain(self, &problems);
+  self->pipeline = fv_build_pipeline(chain, fv_camera_name(self), &problems);
+  g_ptr_array_unref(chain);
+  if (self->pipeline == NULL) { /* checked when the file was read: an element has gone since */
+    char *line = fv_problems_line(&problems, 0);
+    set_state(self, FOVEA_CAMERA_FAILED, line);
+    g_free(line);
+    fv_problems_finish(&problems);
+    return;
+  }
+  fv_problems_finish(&problems);
+  gst_object_ref_sink(self->pipeline);
+  watch_detectors(self);
+  GstBus *bus = gst_element_get_bus(self->pipeline);
+  self->watch = gst_bus_create_watch(bus);
+  g_source_set_callback(self->watch, G_SOURCE_FUNC(on_message), self, NULL);
+  g_source_attach(self->watch, self->context);
+  gst_object_unref(bus);
+  gst_element_call_async(self->pipeline, play, NULL, NULL);
+  set_state(self, FOVEA_CAMERA_STARTING, NULL); /* last: whoever hears it may stop the camera */
+}
+
+/* --- From outside ------------------------------------------------------------------------------------------------ */
+
+void fv_camera_reset(FvCamera *self) { self->state = FOVEA_CAMERA_STOPPED; }
+
+void fv_camera_start(FvCamera *self, GMainContext *context) {
+  self->context = g_main_context_ref(context);
+  self->attempt = 0;
+  self->failures = 0;
+  begin_attempt(self);
+}
+
+void fv_camera_end(FvCamera *self) {
+  clear_source(&self->retry);
+  clear_source(&self->watch);
+  if (self->pipeline != NULL && self->running_since != 0) gst_element_send_event(self->pipeline, gst_event_new_eos());
+}
+
+void fv_camera_stop(FvCamera *self, gint64 deadline) {
+  if (self->pipeline != NULL && self->running_since != 0) {
+    GstBus *bus = gst_element_get_bus(self->pipeline);
+    gint64 left = MAX(0, deadline - g_get_monotonic_time());
+    GstMessage *last = gst_bus_timed_pop_filtered(bus, (GstClockTime)left * GST_USECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    if (last != NULL) gst_message_unref(last);
+    gst_object_unref(bus);
+  }
+  release_pipeline(self);
+  g_clear_pointer(&self->context, g_main_context_unref);
+  if (self->state != FOVEA_CAMERA_FINISHED && self->state != FOVEA_CAMERA_FAILED) set_state(self, FOVEA_CAMERA_STOPPED, NULL);
+}
+
+void fv_camera_free(FvCamera *self) { g_free(self); }

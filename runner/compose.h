@@ -1,0 +1,21 @@
+/* A camera of the configuration as a chain of elements. */
+#ifndef FOVEA_RUNNER_COMPOSE_H
+#define FOVEA_RUNNER_COMPOSE_H
+
+#include "chain.h"
+#include "config.h"
+
+#define FV_DETECT_NAME "detect" /* name of a camera's foveadetect */
+
+/* attempt counts restarts: recordings of a later attempt get "-N" before the ending, so that none is overwritten. */
+GPtrArray *fv_compose_camera(const FvConfig *config, const FvCameraConfig *camera, int attempt, FvProblems *problems);
+
+/* True for sources that may come back after an end or an error. */
+bool fv_compose_is_live(const FvCameraConfig *camera);
+
+/* The pieces, for programs that build a chain of their own. */
+void fv_compose_file_source(GPtrArray *chain, const char *path, FvPlace place);
+/* videoconvert, encoder, muxer by the ending of path, filesink. bitrate in kbit/s, 0: constant quality. */
+void fv_compose_recording(GPtrArray *chain, const char *path, FvCodec codec, int bitrate, FvPlace place, FvProblems *problems);
+
+#endif

@@ -1,0 +1,270 @@
+/* Every rewrite keeps the graph's meaning: small graphs are evaluated by the reference kernels before and after. */
+#include <glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "graph/layout.h"
+#include "graph/passes/passes.h"
+
+typedef struct Builder {
+  FvGraph *graph;
+  int names;
+  uint32_t random;
+} Builder;
+
+static float next_random(Builder *b) {
+  b->random = b->random * 1664525u + 1013904223u;
+  return (float)(b->random >> 8) / (float)(1 << 24) * 2 - 1;
+}
+
+static FvValue *fresh(Builder *b) {
+  g_autofree char *name = g_strdup_printf("v%d", b->names++);
+  return fv_graph_add_value(b->graph, name);
+}
+
+static FvValue *input(Builder *b, int64_t c, int64_t h, int64_t w) {
+  FvValue *value = fresh(b);
+  value->dtype = FV_DTYPE_F32;
+  value->rank = 4;
+  memcpy(value->dims, (int64_t[]){1, c, h, w}, sizeof(int64_t) * 4);
+  fv_graph_add_input(b->graph, value);
+  return value;
+}
+
+static FvValue *constant(Builder *b, int rank, const int64_t *dims, bool positive) {
+  FvTensor tensor = {.dtype = FV_DTYPE_F32, .rank = rank};
+  memcpy(tensor.dims, dims, sizeof(int64_t) * (size_t)rank);
+  int64_t count = fv_tensor_count(&tensor);
+  g_autofree float *data = g_new(float, count);
+  for (int64_t i = 0; i < count; i++) data[i] = positive ? fabsf(next_random(b)) + 0.1f : next_random(b);
+  tensor.data = data;
+  g_autofree char *name = g_strdup_printf("c%d", b->names++);
+  return fv_graph_add_constant(b->graph, name, &tensor, true);
+}
+
+static FvValue *number(Builder *b, float value) {
+  FvTensor tensor = {.dtype = FV_DTYPE_F32, .data = &value};
+  g_autofree char *name = g_strdup_printf("c%d", b->names++);
+  return fv_graph_add_constant(b->graph, name, &tensor, true);
+}
+
+static FvValue *ints(Builder *b, int count, const int64_t *values) {
+  FvTensor tensor = {.dtype = FV_DTYPE_I64, .rank = 1, .dims = {count}, .data = (void *)values};
+  g_autofree char *name = g_strdup_printf("c%d", b->names++);
+  return fv_graph_add_constant(b->graph, name, &tensor, true);
+}
+
+static FvNode *node(Builder *b, const char *op, int count, FvValue **inputs) {
+  const FvOp *found = fv_op_find(NULL, op);
+  g_assert_nonnull(found);
+  FvNode *made = fv_graph_add_node(b->graph, found, "", 13, count, 1);
+  memcpy(made->inputs, inputs, sizeof *inputs * (size_t)count);
+  made->outputs[0] = fresh(b);
+  return made;
+}
+
+#define NODE(b, op, ...) node(b, op, (int)(sizeof((FvValue *[]){__VA_ARGS__}) / sizeof(FvValue *)), (FvValue *[]){__VA_ARGS__})
+#define OUT(b, op, ...) (NODE(b, op, __VA_ARGS__)->outputs[0])
+
+static void set_attr(Builder *b, FvNode *to, FvAttr attr) {
+  FvAttr *attrs = fv_arena_array(&b->graph->arena, (size_t)to->attr_count + 1, sizeof *attrs);
+  if (to->attr_count) memcpy(attrs, to->attrs, sizeof *attrs * (size_t)to->attr_count);
+  attrs[to->attr_count++] = attr;
+  to->attrs = attrs;
+}
+
+static FvValue *conv3(Builder *b, FvValue *x, int64_t in, int64_t out, bool bias) {
+  static const int64_t pads[] = {1, 1, 1, 1};
+  FvValue *w = constant(b, 4, (int64_t[]){out, in, 3, 3}, false);
+  FvNode *made = bias ? NODE(b, "Conv", x, w, constant(b, 1, &out, false)) : NODE(b, "Conv", x, w);
+  set_attr(b, made, (FvAttr){.name = "pads", .kind = FV_ATTR_INTS, .count = 4, .ints = pads});
+  return made->outputs[0];
+}
+
+/* Row-major evaluation of the first output with inputs that depend on their name alone. */
+static float *evaluate(const FvGraph *graph, int64_t *count) {
+  FvTensor *tensors = g_new0(FvTensor, graph->value_count);
+  for (int i = 0; i < graph->value_count; i++) {
+    FvValue *value = graph->values[i];
+    value->slot = i;
+    tensors[i] = (FvTensor){.dtype = value->dtype, .rank = value->rank < 0 ? 0 : value->rank};
+    if (value->constant) {
+      tensors[i] = *value->constant;
+      continue;
+    }
+    memcpy(tensors[i].dims, value->dims, sizeof value->dims);
+    fv_tensor_set_contiguous(&tensors[i]);
+    int64_t n = fv_tensor_count(&tensors[i]);
+    tensors[i].data = g_malloc0((size_t)n * 8 + 64);
+    for (int64_t j = 0; value->is_input && j < n; j++) ((float *)tensors[i].data)[j] = (float)((j * 37 + i * 11) % 61) / 16.0f - 1.9f;
+  }
+  for (int i = 0; i < graph->node_count; i++) {
+    const FvNode *at = graph->nodes[i];
+    const FvTensor *in[8] = {0};
+    FvTensor *out[8] = {0};
+    for (int j = 0; j < at->input_count; j++) in[j] = at->inputs[j] ? &tensors[at->inputs[j]->slot] : NULL;
+    for (int j = 0; j < at->output_count; j++) out[j] = at->outputs[j] ? &tensors[at->outputs[j]->slot] : NULL;
+    at->op->reference(&(FvKernelCall){.node = at, .in = in, .out = out, .parts = 1});
+  }
+  FvTensor *result = &tensors[graph->outputs[0]->slot];
+  *count = fv_tensor_count(result);
+  float *copy = g_memdup2(result->data, (gsize)*count * sizeof(float));
+  for (int i = 0; i < graph->value_count; i++)
+    if (!graph->values[i]->constant) g_free(tensors[i].data);
+  g_free(tensors);
+  return copy;
+}
+
+static void check(Builder *b, FvValue *out, int nodes_after, const char *shown) {
+  FvError err = {0};
+  fv_graph_add_output(b->graph, out);
+  if (fv_graph_sort(b->graph, &err) < 0 || fv_graph_prepare(b->graph, &err) < 0) g_error("%s", err.message);
+  int64_t before_count, after_count;
+  g_autofree float *before = evaluate(b->graph, &before_count);
+  g_assert_cmpint(fv_passes_run(b->graph, true, &err), ==, 0);
+  g_autofree float *after = evaluate(b->graph, &after_count);
+  g_assert_cmpint(before_count, ==, after_count);
+  for (int64_t i = 0; i < before_count; i++) g_assert_cmpfloat_with_epsilon(before[i], after[i], 1e-4f + 1e-4f * fabsf(before[i]));
+  g_assert_cmpint(b->graph->node_count, ==, nodes_after);
+  const FvNode *last = b->graph->nodes[b->graph->node_count - 1];
+  g_assert_cmpstr(last->fused_name ? last->fused_name : last->op->name, ==, shown);
+  fv_graph_destroy(&b->graph);
+}
+
+static Builder start(void) { return (Builder){.graph = fv_graph_create(), .random = 7}; }
+
+static void test_batch_norm(void) {
+  Builder b = start();
+  int64_t c = 6;
+  FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, c, false);
+  x = OUT(&b, "BatchNormalization", x, constant(&b, 1, &c, false), constant(&b, 1, &c, false), constant(&b, 1, &c, false), constant(&b, 1, &c, true));
+  check(&b, OUT(&b, "Relu", x), 1, "Conv+BatchNormalization+Relu");
+}
+
+static void test_scale_and_shift(void) {
+  Builder b = start();
+  FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, 4, true);
+  x = OUT(&b, "Mul", constant(&b, 4, (int64_t[]){1, 4, 1, 1}, false), x);
+  x = OUT(&b, "Sub", x, constant(&b, 3, (int64_t[]){4, 1, 1}, false));
+  check(&b, OUT(&b, "Div", x, number(&b, 3)), 1, "Conv+Mul+Sub+Div");
+}
+
+static void test_constant_minus_conv_stays(void) {
+  Builder b = start();
+  FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, 4, true);
+  check(&b, OUT(&b, "Sub", number(&b, 1), x), 2, "Sub");
+}
+
+static void test_broadcast_along_width_stays(void) {
+  Builder b = start();
+  FvValue *x = conv3(&b, input(&b, 3, 4, 4), 3, 4, true);
+  check(&b, OUT(&b, "Mul", x, constant(&b, 1, (int64_t[]){4}, false)), 2, "Mul");
+}
+
+static void test_silu(void) {
+  Builder b = start();
+  FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, 4, true);
+  check(&b, OUT(&b, "Mul", x, OUT(&b, "Sigmoid", x)), 1, "Conv+Silu");
+}
+
+static void test_hard_swish_in_pieces(void) {
+  for (int spelling = 0; spelling < 3; spelling++) {
+    Builder b = start();
+    FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, 4, true);
+    FvValue *gate = OUT(&b, "Clip", OUT(&b, "Add", x, number(&b, 3)), number(&b, 0), number(&b, 6));
+    FvValue *y = spelling == 0   ? OUT(&b, "Div", OUT(&b, "Mul", x, gate), number(&b, 6))
+                 : spelling == 1 ? OUT(&b, "Mul", x, OUT(&b, "Div", gate, number(&b, 6)))
+                                 : OUT(&b, "Mul", OUT(&b, "Mul", gate, x), number(&b, 1.0f / 6));
+    check(&b, y, 1, "Conv+HardSwish");
+  }
+}
+
+static void test_residual(void) {
+  Builder b = start();
+  FvValue *x = input(&b, 4, 7, 5), *first = OUT(&b, "Relu", conv3(&b, x, 4, 4, true));
+  FvValue *second = conv3(&b, first, 4, 4, true);
+  check(&b, OUT(&b, "Relu", OUT(&b, "Add", second, first)), 2, "Conv+Add+Relu");
+}
+
+static void test_residual_made_later(void) { /* the other branch comes after the convolution in the file */
+  Builder b = start();
+  FvValue *x = input(&b, 4, 7, 5), *left = conv3(&b, x, 4, 4, true), *right = OUT(&b, "Sigmoid", OUT(&b, "Neg", x));
+  check(&b, OUT(&b, "Add", left, right), 3, "Conv+Add");
+}
+
+static void test_activation_before_add_stays(void) {
+  Builder b = start();
+  FvValue *x = input(&b, 4, 7, 5), *y = OUT(&b, "Relu", conv3(&b, x, 4, 4, true));
+  check(&b, OUT(&b, "Add", y, x), 2, "Add");
+}
+
+static void test_pad(void) {
+  static const int64_t pads[] = {0, 0, 1, 0, 0, 0, 2, 3};
+  Builder b = start();
+  FvValue *padded = OUT(&b, "Pad", input(&b, 4, 7, 5), ints(&b, 8, pads));
+  check(&b, conv3(&b, padded, 4, 3, true), 1, "Conv");
+  b = start();
+  static const int64_t kernel[] = {3, 3};
+  padded = OUT(&b, "Pad", input(&b, 4, 7, 5), ints(&b, 8, pads));
+  FvNode *pool = NODE(&b, "AveragePool", padded);
+  set_attr(&b, pool, (FvAttr){.name = "kernel_shape", .kind = FV_ATTR_INTS, .count = 2, .ints = kernel});
+  check(&b, pool->outputs[0], 1, "AveragePool");
+}
+
+static FvValue *shuffle(Builder *b, FvValue *x, int64_t groups, int64_t channels, int64_t h, int64_t w) {
+  static const int64_t perm[] = {0, 2, 1, 3, 4};
+  FvNode *transpose = NODE(b, "Transpose", OUT(b, "Reshape", x, ints(b, 5, (int64_t[]){1, groups, channels / groups, h, w})));
+  set_attr(b, transpose, (FvAttr){.name = "perm", .kind = FV_ATTR_INTS, .count = 5, .ints = perm});
+  return OUT(b, "Reshape", transpose->outputs[0], ints(b, 4, (int64_t[]){1, channels, h, w}));
+}
+
+static void test_shuffle(void) {
+  Builder b = start();
+  check(&b, shuffle(&b, input(&b, 12, 3, 5), 3, 12, 3, 5), 1, "ChannelShuffle");
+  b = start();
+  FvNode *concat = NODE(&b, "Concat", input(&b, 6, 3, 5), input(&b, 6, 3, 5));
+  set_attr(&b, concat, (FvAttr){.name = "axis", .kind = FV_ATTR_INT, .i = 1});
+  check(&b, shuffle(&b, concat->outputs[0], 2, 12, 3, 5), 1, "ConcatShuffle");
+}
+
+static void test_memory_never_overlaps(void) {
+  FvBuffer buffers[200];
+  uint32_t random = 3;
+  for (int round = 0; round < 20; round++) {
+    int64_t sum = 0;
+    for (int i = 0; i < 200; i++) {
+      random = random * 1664525u + 1013904223u;
+      int first = random >> 8 & 127;
+      buffers[i] = (FvBuffer){.bytes = random >> 16, .first = first, .last = first + (int)(random >> 4 & 15)};
+      sum += buffers[i].bytes;
+    }
+    int64_t total = fv_memory_plan(buffers, 200, NULL);
+    g_assert_cmpint(total, <, sum); /* something was shared */
+    for (int i = 0; i < 200; i++) {
+      g_assert_cmpint(buffers[i].offset % 64, ==, 0);
+      g_assert_cmpint(buffers[i].offset + buffers[i].bytes, <=, total);
+      for (int j = 0; j < i; j++) {
+        bool in_time = buffers[i].first <= buffers[j].last && buffers[j].first <= buffers[i].last;
+        bool in_space = buffers[i].offset < buffers[j].offset + buffers[j].bytes && buffers[j].offset < buffers[i].offset + buffers[i].bytes;
+        g_assert_false(in_time && in_space);
+      }
+    }
+  }
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/passes/batch-norm-into-conv", test_batch_norm);
+  g_test_add_func("/passes/scale-and-shift-into-conv", test_scale_and_shift);
+  g_test_add_func("/passes/constant-minus-conv-stays", test_constant_minus_conv_stays);
+  g_test_add_func("/passes/broadcast-along-width-stays", test_broadcast_along_width_stays);
+  g_test_add_func("/passes/silu", test_silu);
+  g_test_add_func("/passes/hard-swish-in-pieces", test_hard_swish_in_pieces);
+  g_test_add_func("/passes/residual", test_residual);
+  g_test_add_func("/passes/residual-made-later", test_residual_made_later);
+  g_test_add_func("/passes/activation-before-add-stays", test_activation_before_add_stays);
+  g_test_add_func("/passes/pad", test_pad);
+  g_test_add_func("/passes/shuffle", test_shuffle);
+  g_test_add_func("/memory/never-overlaps", test_memory_never_overlaps);
+  return g_test_run();
+}

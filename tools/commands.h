@@ -1,0 +1,11 @@
+/* The subcommands of `fovea`, one file each. argv[0] is the subcommand's name; the result is the process's exit code. */
+#ifndef FOVEA_TOOLS_COMMANDS_H
+#define FOVEA_TOOLS_COMMANDS_H
+
+int fv_command_bench(int argc, char **argv);
+int fv_command_devices(int argc, char **argv);
+int fv_command_eval(int argc, char **argv);
+int fv_command_infer(int argc, char **argv);
+int fv_command_inspect(int argc, char **argv);
+
+#endif

@@ -1,0 +1,57 @@
+/* What all subcommands share: options, exit codes, and how a mistake is told. */
+#ifndef FOVEA_TOOLS_OPTIONS_H
+#define FOVEA_TOOLS_OPTIONS_H
+
+#include <glib.h>
+
+#include <fovea/model.h>
+#include <fovea/plan.h>
+
+enum {
+  FV_EXIT_OK = 0,
+  FV_EXIT_FAILURE = 1, /* the work could not be done: files, models, devices */
+  FV_EXIT_USAGE = 2,   /* the command line is wrong */
+};
+
+/* "fovea COMMAND: sentence" on stderr; returns FV_EXIT_FAILURE. */
+int fv_fail(const char *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The same, pointing at --help; returns FV_EXIT_USAGE. */
+int fv_fail_usage(const char *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Parses argv by entries and `extra` groups of entries. positional says how many other arguments there must be: exactly minimum when
+ * maximum is the same, any number from minimum on when maximum is -1. On success *argc and *argv hold the command and those arguments. */
+typedef struct FvUsage {
+  const char *command;   /* "infer" */
+  const char *arguments; /* "MODEL" */
+  const char *summary;   /* what it does, for --help; examples too */
+  int minimum, maximum;  /* positional arguments */
+} FvUsage;
+/* Returns FV_EXIT_OK, or FV_EXIT_USAGE after saying what is wrong. --help prints and ends the process. */
+int fv_options_parse(const FvUsage *usage, const GOptionEntry *entries, const GOptionEntry *extra, int *argc, char ***argv);
+
+/* Options of every subcommand that opens a model and runs it. */
+typedef struct FvModelOptions {
+  char *config, *labels, *device;
+  char **input_shapes; /* NAME=1x3x320x320 */
+  int threads;
+} FvModelOptions;
+
+/* Rows for a GOptionEntry table. */
+#define FV_MODEL_OPTIONS(o) \
+  {"config", 0, 0, G_OPTION_ARG_FILENAME, &(o).config, "Description of the model (default: found by its name)", "FILE.yaml"}, \
+  {"labels", 0, 0, G_OPTION_ARG_FILENAME, &(o).labels, "Class names, one a line (default: those of the description)", "FILE"}, \
+  {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Fix an input's open dimensions, 0 keeps one; repeatable", "[NAME=]1x3x320x320"}
+#define FV_DEVICE_OPTIONS(o) \
+  {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "cpu, vulkan, vulkan:N or auto (default auto)", "DEVICE"}, \
+  {"threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"}
+
+void fv_model_options_finish(FvModelOptions *options);
+/* Both say what is wrong and return an exit code. */
+int fv_model_options_open(const FvModelOptions *options, const char *command, const char *path, FvModel **model);
+int fv_model_options_plan(const FvModelOptions *options, const char *command, FvModel *model, unsigned flags, const FvNamedTensor *constants,
+                          int constant_count, FvPlan **plan);
+
+/* Parses "[NAME=]1x3x320x320". The name is cut out of text; false when it is no shape. */
+bool fv_shape_parse(char *text, FvInputShape *shape);
+
+#endif
