@@ -6,7 +6,9 @@
 
 #define FV_KERNEL_FAMILIES(X, isa) \
   X(fv_kernels_depthwise, isa)     \
-  X(fv_kernels_conv, isa)
+  X(fv_kernels_conv, isa)          \
+  X(fv_kernels_elementwise, isa)   \
+  X(fv_kernels_copy, isa)
 
 #define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx512)

@@ -2,6 +2,8 @@
 #ifndef FOVEA_CPU_LAYOUT_H
 #define FOVEA_CPU_LAYOUT_H
 
+#include <stdlib.h>
+
 #include "cpu/kernel.h"
 #include "ops/params.h"
 
@@ -12,6 +14,7 @@ typedef struct FvImage {
 
 /* [N, C, L] is a picture of one row. */
 static inline bool fv_image_of(const FvTensor *t, FvImage *image) {
+  *image = (FvImage){0};
   if (t->rank != 3 && t->rank != 4) return false;
   int w = t->rank - 1;
   *image = (FvImage){t->dims[0], t->dims[1], 1, t->dims[w], t->strides[0], t->strides[1], 0, t->strides[w]};

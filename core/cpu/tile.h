@@ -85,24 +85,43 @@ FV_INLINE void fv_tile(const int height, const int width, const FvTileJob *job, 
   }
 }
 
+/* All rows against one panel. One or two rows left over get a low tile, more a whole one of which the surplus is dropped. */
+#define FV_PANEL_ROWS(height, width)                                                          \
+  for (long r = 0; r < rows; r += height) {                                                   \
+    if (rows - r <= 2) {                                                                      \
+      fv_tile(2, width, job, r, rows, vector);                                                \
+      break;                                                                                  \
+    }                                                                                         \
+    fv_tile(height, width, job, r, rows, vector);                                             \
+  }
+
+static __attribute__((unused, noinline)) void fv_panel_of_3(const FvTileJob *job, long rows, long vector) {
+#if defined(FV_ISA_AVX2)
+  FV_PANEL_ROWS(4, 3)
+#else
+  FV_PANEL_ROWS(8, 3)
+#endif
+}
+static __attribute__((unused, noinline)) void fv_panel_of_2(const FvTileJob *job, long rows, long vector) {
+#if defined(FV_ISA_AVX2)
+  FV_PANEL_ROWS(6, 2)
+#else
+  FV_PANEL_ROWS(8, 2)
+#endif
+}
+static __attribute__((unused, noinline)) void fv_panel_of_1(const FvTileJob *job, long rows, long vector) { FV_PANEL_ROWS(8, 1) }
+
 /* Rows [0, rows) against the panels that begin in vectors [begin, end). A panel passes over all rows before the next is touched. */
 static __attribute__((unused)) void fv_tile_panels(const FvTileJob *job, long rows, long begin, long end) {
   long vectors = (job->columns + FV_LANES - 1) / FV_LANES;
   for (long v = begin, width; v < end; v += width) {
     width = fv_panel_width(vectors - v);
-#if defined(FV_ISA_AVX2)
     if (width == 3)
-      for (long r = 0; r < rows; r += 4) fv_tile(4, 3, job, r, rows, v);
+      fv_panel_of_3(job, rows, v);
     else if (width == 2)
-      for (long r = 0; r < rows; r += 6) fv_tile(6, 2, job, r, rows, v);
-#else
-    if (width == 3)
-      for (long r = 0; r < rows; r += 8) fv_tile(8, 3, job, r, rows, v);
-    else if (width == 2)
-      for (long r = 0; r < rows; r += 8) fv_tile(8, 2, job, r, rows, v);
-#endif
+      fv_panel_of_2(job, rows, v);
     else
-      for (long r = 0; r < rows; r += 8) fv_tile(8, 1, job, r, rows, v);
+      fv_panel_of_1(job, rows, v);
   }
 }
 

@@ -10,6 +10,7 @@
 #define HARD_SWISH .activation = {FV_ACTIVATION_HARD_SWISH, 0, 0}
 #define BENCH .bench = true
 #define CONV(title, in, at, ...) {.name = "conv " title, .op = "Conv", .inputs = in, .attributes = at, __VA_ARGS__}
+#define ONE(title, operator, in, at, ...) {.name = title, .op = operator, .inputs = in, .attributes = at, __VA_ARGS__}
 #define PW "kernel_shape=1,1"
 #define K3 "kernel_shape=3,3 pads=1,1,1,1"
 #define K3S2 "kernel_shape=3,3 pads=1,1,1,1 strides=2,2"
@@ -72,5 +73,66 @@ const KernelCase kernel_cases[] = {
   CONV("depthwise 7x7", "f32[1,16,9,9] f32[16,1,7,7]:c f32[16]:c", "kernel_shape=7,7 pads=3,3,3,3 group=16"),
   CONV("depthwise 1x5", "f32[1,16,9,9] f32[16,1,1,5]:c", "kernel_shape=1,5 pads=0,2,0,2 group=16"),
   CONV("depthwise residual", "f32[1,24,11,11] f32[24,1,3,3]:c f32[24]:c f32[1,24,11,11]", K3 " group=24", RELU),
+
+  /* elementwise */
+  ONE("Relu", "Relu", "f32[1,24,11,5]", ""),
+  ONE("LeakyRelu", "LeakyRelu", "f32[2,9,5,7]", "alpha=0.1"),
+  ONE("Sigmoid of a line", "Sigmoid", "f32[1,1003]", ""),
+  ONE("Sigmoid 85 on 40x40", "Sigmoid", "f32[1,85,40,40]", "", BENCH),
+  ONE("Tanh", "Tanh", "f32[1,7,11,11]", ""),
+  ONE("HardSigmoid", "HardSigmoid", "f32[1,7,11,11]", ""),
+  ONE("HardSwish", "HardSwish", "f32[1,8,11,11]", "", .opset = 14),
+  ONE("Elu", "Elu", "f32[1,8,11,11]", ""),
+  ONE("Mish", "Mish", "f32[1,8,11,11]", "", .opset = 18),
+  ONE("Gelu by tanh", "Gelu", "f32[1,58,5,5]", "approximate='tanh'", .opset = 20),
+  ONE("Exp", "Exp", "f32[3,58]", ""),
+  ONE("Sqrt", "Sqrt", "f32[1,3,5,5]:+", ""),
+  ONE("Abs", "Abs", "f32[1,24,5,5]", ""),
+  ONE("Neg", "Neg", "f32[1,1,5,5]", ""),
+  ONE("Floor", "Floor", "f32[24]", ""),
+  ONE("Ceil", "Ceil", "f32[2,3]", ""),
+  ONE("Round", "Round", "f32[1,9,3,3]", ""),
+  ONE("Reciprocal", "Reciprocal", "f32[1,9,3,3]:+", ""),
+  ONE("Softsign", "Softsign", "f32[1,9,3,3]", ""),
+  ONE("Add", "Add", "f32[1,58,11,11] f32[1,58,11,11]", "", RELU),
+  ONE("Add 116 on 40x40", "Add", "f32[1,116,40,40] f32[1,116,40,40]", "", RELU, BENCH),
+  ONE("Add, silu", "Add", "f32[1,9,5,5] f32[1,9,5,5]", "", SILU),
+  ONE("Sub a scalar", "Sub", "f32[1,24,5,5] f32[]", ""),
+  ONE("Mul by a vector of channels", "Mul", "f32[1,24,11,11] f32[1,24,1,1]", "", RELU6),
+  ONE("Mul by a map", "Mul", "f32[2,9,5,7] f32[2,1,5,7]", ""),
+  ONE("Mul of rank 3", "Mul", "f32[1,116,7] f32[7]", ""),
+  ONE("Div by a constant", "Div", "f32[1,3,5,5] f32[1,3,1,1]=2,3,4", ""),
+  ONE("Div outer", "Div", "f32[7,1] f32[1,9]:+", ""),
+  ONE("Min", "Min", "f32[1,24,5,5] f32[24,1,1]", ""),
+  ONE("Max", "Max", "f32[1,8,5,5] f32[1,8,5,5]", ""),
+  ONE("PRelu per channel", "PRelu", "f32[1,24,11,5] f32[24,1,1]:c", ""),
+  ONE("PRelu one slope", "PRelu", "f32[1,9,5,5] f32[1]:c", ""),
+  ONE("BatchNormalization", "BatchNormalization", "f32[2,58,5,7] f32[58]:c f32[58]:c f32[58]:c f32[58]:c+", "", LEAKY),
+  ONE("BatchNormalization of a matrix", "BatchNormalization", "f32[3,9] f32[9]:c f32[9]:c f32[9]:c f32[9]:c+", ""),
+
+  /* moving data */
+  {.name = "copy f32", .op = "Copy", .domain = "fovea", .inputs = "f32[1,24,11,22]", .attributes = ""},
+  {.name = "copy f32 image", .op = "Copy", .domain = "fovea", .inputs = "f32[1,3,320,320]", .attributes = "", BENCH},
+  {.name = "copy u8", .op = "Copy", .domain = "fovea", .inputs = "u8[2,58,11,40]", .attributes = ""},
+  {.name = "copy one channel", .op = "Copy", .domain = "fovea", .inputs = "f32[1,1,5,5]", .attributes = ""},
+  ONE("Transpose to channels last", "Transpose", "f32[1,85,11,7]", "perm=0,2,3,1"),
+  ONE("Transpose to channels first", "Transpose", "f32[1,11,7,85]", "perm=0,3,1,2"),
+  ONE("Transpose a matrix", "Transpose", "f32[33,58]", "perm=1,0"),
+  ONE("Transpose bytes", "Transpose", "u8[3,40,41]", "perm=0,2,1"),
+  ONE("Transpose of five", "Transpose", "f32[1,3,5,4,4]", "perm=0,1,3,4,2"),
+  ONE("Concat channels", "Concat", "f32[1,24,5,11] f32[1,9,5,11] f32[1,1,5,11]", "axis=1"),
+  ONE("Concat lines", "Concat", "f32[1,100,7] f32[1,25,7]", "axis=1"),
+  ONE("Concat last", "Concat", "u8[1,3,4,4] u8[1,3,4,5]", "axis=3"),
+  ONE("Split", "Split", "f32[1,116,5,5]", "axis=1"),
+  ONE("Slice", "Slice", "f32[1,58,12,12] i64[2]=1,1 i64[2]=12,9 i64[2]=2,3 i64[2]=2,1", ""),
+  ONE("Slice backward", "Slice", "f32[1,8,5,5] i64[1]=-1 i64[1]=-100 i64[1]=3 i64[1]=-1", ""),
+  ONE("Reshape", "Reshape", "f32[1,8,6,5] i64[3]=1,8,30", ""),
+  ONE("Pad", "Pad", "f32[1,9,5,7] i64[8]=0,0,1,2,0,0,3,0", ""),
+  ONE("Pad channels with a value", "Pad", "f32[1,9,5,7] i64[8]=0,2,0,0,0,1,0,1 f32[]=0.5", ""),
+  {.name = "shuffle 2", .op = "ChannelShuffle", .domain = "fovea", .inputs = "f32[1,116,11,11]", .attributes = "groups=2", BENCH},
+  {.name = "shuffle 2, 58", .op = "ChannelShuffle", .domain = "fovea", .inputs = "f32[1,58,5,5]", .attributes = "groups=2"},
+  {.name = "shuffle 2, bytes", .op = "ChannelShuffle", .domain = "fovea", .inputs = "u8[1,116,5,5]", .attributes = "groups=2"},
+  {.name = "shuffle 3", .op = "ChannelShuffle", .domain = "fovea", .inputs = "f32[1,24,5,5]", .attributes = "groups=3"},
+  {.name = "concat and shuffle", .op = "ConcatShuffle", .domain = "fovea", .inputs = "f32[1,29,5,7] f32[1,29,5,7]", .attributes = ""},
 };
 const int kernel_case_count = sizeof kernel_cases / sizeof kernel_cases[0];
