@@ -13,8 +13,7 @@ int fv_utf8_length(const char *text) {
   return overlong || beyond ? 0 : length;
 }
 
-/* The length of a sequence that can be shown, or 0. */
-static int clean_length(const char *text) {
+int fv_text_step(const char *text) {
   const uint8_t *at = (const uint8_t *)text;
   bool control = at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
   return control ? 0 : fv_utf8_length(text);
@@ -22,7 +21,7 @@ static int clean_length(const char *text) {
 
 bool fv_text_is_clean(const char *text) {
   while (*text) {
-    int length = clean_length(text);
+    int length = fv_text_step(text);
     if (length == 0) return false;
     text += length;
   }
@@ -31,7 +30,7 @@ bool fv_text_is_clean(const char *text) {
 
 void fv_text_clean(char *text) {
   while (*text) {
-    int length = clean_length(text);
+    int length = fv_text_step(text);
     if (length == 0) *text = '?';
     text += length ? length : 1;
   }

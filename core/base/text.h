@@ -7,7 +7,9 @@
 /* Bytes of the UTF-8 sequence at text (1 to 4); 0 when it is malformed, too long for its value, a surrogate or beyond U+10FFFF. text is
  * NUL-terminated and not at its end. */
 int fv_utf8_length(const char *text);
-/* Well-formed UTF-8 without control characters (C0, DEL, C1): safe in messages, on terminals and in JSON. */
+/* The same, but 0 for control characters (C0, DEL, C1) too. */
+int fv_text_step(const char *text);
+/* Well-formed UTF-8 without control characters: safe in messages, on terminals and in JSON. */
 bool fv_text_is_clean(const char *text);
 /* Replaces what makes it unclean by '?', byte by byte, in place. */
 void fv_text_clean(char *text);
