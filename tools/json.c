@@ -7,7 +7,7 @@
 void fv_json_init(FvJson *json) { *json = (FvJson){.text = g_string_new(NULL), .first = TRUE}; }
 
 char *fv_json_take(FvJson *json) {
-  char *text = g_string_free(json->text, FALSE);
+  char *text = json->text ? g_string_free(json->text, FALSE) : NULL;
   json->text = NULL;
   return text;
 }
@@ -78,22 +78,32 @@ void fv_json_int(FvJson *json, const char *key, gint64 value) {
   g_string_append_printf(json->text, "%" G_GINT64_FORMAT, value);
 }
 
-void fv_json_number(FvJson *json, const char *key, double value, int decimals) {
-  char number[G_ASCII_DTOSTR_BUF_SIZE + 320], format[8];
-  begin_value(json, key);
+static void append_number(GString *text, double value, int decimals) {
+  char number[G_ASCII_DTOSTR_BUF_SIZE + 320], format[8]; /* %f writes up to 309 digits before the point */
   if (!isfinite(value)) {
-    g_string_append(json->text, "null");
+    g_string_append(text, "null");
     return;
   }
   g_snprintf(format, sizeof format, "%%.%df", CLAMP(decimals, 0, 17));
   g_ascii_formatd(number, sizeof number, format, value);
   size_t length = strlen(number);
-  while (strchr(number, '.') && (number[length - 1] == '0' || number[length - 1] == '.')) {
-    gboolean point = number[length - 1] == '.';
-    number[--length] = '\0';
-    if (point) break;
+  while (strchr(number, '.') && strchr("0.", number[length - 1])) number[--length] = '\0';
+  g_string_append(text, number);
+}
+
+void fv_json_number(FvJson *json, const char *key, double value, int decimals) {
+  begin_value(json, key);
+  append_number(json->text, value, decimals);
+}
+
+void fv_json_numbers(FvJson *json, const char *key, const double *values, int count, int decimals) {
+  begin_value(json, key);
+  g_string_append_c(json->text, '[');
+  for (int i = 0; i < count; i++) {
+    if (i) g_string_append(json->text, ", ");
+    append_number(json->text, values[i], decimals);
   }
-  g_string_append(json->text, number);
+  g_string_append_c(json->text, ']');
 }
 
 void fv_json_bool(FvJson *json, const char *key, gboolean value) {
