@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../plugins/json.h" /* the literals; this folder has a json.h of its own */
+
 void fv_json_init(FvJson *json) { *json = (FvJson){.text = g_string_new(NULL), .first = TRUE}; }
 
 char *fv_json_take(FvJson *json) {
@@ -18,21 +20,6 @@ void fv_json_print(FvJson *json) {
   g_free(text);
 }
 
-static void append_quoted(GString *text, const char *value) {
-  char *valid = g_utf8_make_valid(value, -1);
-  g_string_append_c(text, '"');
-  for (const guchar *c = (const guchar *)valid; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      g_string_append_printf(text, "\\%c", *c);
-    else if (*c < 0x20)
-      g_string_append_printf(text, "\\u%04x", *c);
-    else
-      g_string_append_c(text, (char)*c);
-  }
-  g_string_append_c(text, '"');
-  g_free(valid);
-}
-
 static void new_line(FvJson *json) {
   if (json->depth == 0) return;
   g_string_append_printf(json->text, "\n%*s", 2 * json->depth, "");
@@ -43,7 +30,7 @@ static void begin_value(FvJson *json, const char *key) {
   json->first = FALSE;
   new_line(json);
   if (!key) return;
-  append_quoted(json->text, key);
+  fovea_json_append_string(json->text, key);
   g_string_append(json->text, ": ");
 }
 
@@ -68,7 +55,7 @@ void fv_json_close(FvJson *json, char bracket) {
 void fv_json_string(FvJson *json, const char *key, const char *value) {
   begin_value(json, key);
   if (value)
-    append_quoted(json->text, value);
+    fovea_json_append_string(json->text, value);
   else
     g_string_append(json->text, "null");
 }
