@@ -4,6 +4,8 @@
 
 #include <gst/pbutils/pbutils.h>
 
+#include "nearest.h"
+
 typedef struct Builder {
   GstBin *bin;
   FvProblems *problems;

@@ -47,11 +47,10 @@ static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer 
   FvCamera *self = user;
   GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
   if (!self->events.wants_records(self->events.user)) return GST_PAD_PROBE_OK;
-  GstCaps *caps = gst_pad_get_current_caps(pad);
-  char *json = caps != NULL ? fv_record_from_buffer(buffer, caps, fv_camera_name(self)) : NULL;
-  if (json != NULL) self->events.on_record(self, GST_BUFFER_PTS(buffer), json, self->events.user);
+  GstClockTime timestamp = GST_CLOCK_TIME_NONE;
+  char *json = fv_record_from_buffer(pad, buffer, fv_camera_name(self), &timestamp);
+  if (json != NULL) self->events.on_record(self, timestamp, json, self->events.user);
   g_free(json);
-  gst_clear_caps(&caps);
   return GST_PAD_PROBE_OK;
 }
 

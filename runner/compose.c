@@ -4,6 +4,8 @@
 
 #include <gst/gst.h>
 
+#define DEFAULT_LATENCY_MS 200 /* rtspsrc's own two seconds are for watching films */
+
 /* --- Sources ----------------------------------------------------------------------------------------------------- */
 
 /* Only video is decoded and exposed; sound costs nothing. */
@@ -62,7 +64,10 @@ static void compose_network(GPtrArray *chain, const FvCameraConfig *camera) {
   set_value(source, "source::user-id", &camera->username);
   set_value(source, "source::user-pw", &camera->password);
   if (camera->password.node != NULL) ((FvProperty *)g_ptr_array_index(source->properties, source->properties->len - 1))->secret = TRUE;
-  set_value(source, "source::latency", &camera->latency);
+  if (camera->latency.node != NULL)
+    set_value(source, "source::latency", &camera->latency);
+  else
+    fv_step_printf(source, "source::latency", place, "%d", DEFAULT_LATENCY_MS);
   if (camera->transport.node != NULL && !g_str_equal(camera->transport.text, "auto"))
     set_value(source, "source::protocols", &camera->transport);
 }
@@ -129,7 +134,7 @@ static char *numbered_path(const char *path, int attempt) {
   return g_strdup_printf("%.*s-%d%s", (int)(dot - path), path, attempt, dot);
 }
 
-static void compose_publish(GPtrArray *chain, const FvCameraConfig *camera, const FvOutputConfig *output) {
+static void compose_publish(GPtrArray *chain, const FvCameraConfig *camera, const FvOutputConfig *output, int attempt) {
   FvStep *publish = fv_chain_add(chain, "foveapublish", NULL, output->place);
   bool file = output->kind == FV_OUTPUT_FILE;
   fv_step_set(publish, "method", file ? "file" : "stdout", output->place);
@@ -137,6 +142,10 @@ static void compose_publish(GPtrArray *chain, const FvCameraConfig *camera, cons
   if (!file) return;
   char *path = expand_path(output->path.text, camera->name);
   fv_step_set(publish, "file-path", path, output->path.node->place);
+  if (attempt > 0) /* a camera that comes back goes on in its file */
+    fv_step_set(publish, "append", "true", output->place);
+  else
+    set_value(publish, "append", &output->append);
   g_free(path);
 }
 
@@ -224,8 +233,8 @@ static void compose_overlay(GPtrArray *chain, const FvCameraConfig *camera) {
   FvStep *overlay = fv_chain_add(chain, "foveaoverlay", NULL, node != NULL ? node->place : camera->place);
   set_value(overlay, "line-width", &camera->overlay.line_width);
   set_value(overlay, "font-size", &camera->overlay.font_size);
-  set_value(overlay, "labels", &camera->overlay.labels);
-  set_value(overlay, "scores", &camera->overlay.scores);
+  set_value(overlay, "show-labels", &camera->overlay.labels);
+  set_value(overlay, "show-scores", &camera->overlay.scores);
 }
 
 static void compose_picture(GPtrArray *chain, const FvCameraConfig *camera, const FvOutputConfig *output, int attempt, FvProblems *problems) {
@@ -256,7 +265,7 @@ GPtrArray *fv_compose_camera(const FvConfig *config, const FvCameraConfig *camer
   compose_source(chain, camera, problems);
   if (camera->detect_node != NULL) {
     compose_detect(chain, camera);
-    for (guint i = 0; i < records->len; i++) compose_publish(chain, camera, g_ptr_array_index(records, i));
+    for (guint i = 0; i < records->len; i++) compose_publish(chain, camera, g_ptr_array_index(records, i), attempt);
   }
   if (pictures->len > 0) compose_overlay(chain, camera);
   if (pictures->len == 0) {

@@ -9,6 +9,7 @@
 #include <fovea/limits.h>
 
 #include "chain.h"
+#include "nearest.h"
 
 typedef struct Reader {
   FvConfig *config;
@@ -61,18 +62,19 @@ static const FvKey detect_keys[] = {
   {"model", FV_KEY_TEXT, DETECT(model), true},
   {"fps", FV_KEY_INTEGER, DETECT(fps), false, 1, 1000},
   {"interval", FV_KEY_INTEGER, DETECT(interval), false, 1, 1000},
-  {"policy", FV_KEY_CHOICE, DETECT(policy), false, 0, 0, CHOICES("auto", "latest", "keep-all")},
+  {"policy", FV_KEY_CHOICE, DETECT(policy), false, 0, 0, CHOICES("auto", "keep-all", "keep-newest")},
   {"meta", FV_KEY_CHOICE, DETECT(meta), false, 0, 0, CHOICES("auto", "analytics", "roi", "both")},
 };
 static const FvKey overlay_keys[] = {
-  {"line-width", FV_KEY_NUMBER, OVERLAY(line_width), false, 0, 64},
-  {"font-size", FV_KEY_NUMBER, OVERLAY(font_size), false, 0, 256},
+  {"line-width", FV_KEY_INTEGER, OVERLAY(line_width), false, 0, 32},
+  {"font-size", FV_KEY_INTEGER, OVERLAY(font_size), false, 0, 200},
   {"labels", FV_KEY_SWITCH, OVERLAY(labels)},
   {"scores", FV_KEY_SWITCH, OVERLAY(scores)},
 };
 static const FvKey output_keys[] = {
   {"type", FV_KEY_CHOICE, OUTPUT(type), false, 0, 0, CHOICES("file", "stdout", "video", "display")},
   {"path", FV_KEY_TEXT, OUTPUT(path)},
+  {"append", FV_KEY_SWITCH, OUTPUT(append)},
   {"codec", FV_KEY_CHOICE, OUTPUT(codec), false, 0, 0, CHOICES("auto", "h264", "vp8", "vp9")},
   {"bitrate", FV_KEY_INTEGER, OUTPUT(bitrate), false, 16, 200000},
 };
@@ -364,6 +366,7 @@ static void read_output(Reader *reader, const FvYamlNode *node) {
     return;
   }
   if (!read_section(reader, &sections[SECTION_OUTPUT], node, output)) return;
+  if (output->type.node != NULL && !in_list(output->type.text, type_key->choices)) return; /* reported with the value */
   if (output->type.node == NULL && !in_list(node->key, type_key->choices)) {
     fv_problems_add(reader->problems, node->key_place, "output '%s' needs the key 'type': file, stdout, video or display", node->key);
     return;
@@ -381,6 +384,8 @@ static void read_output(Reader *reader, const FvYamlNode *node) {
     fv_problems_add(reader->problems, output->path.node->key_place, "path has no meaning for an output of this type");
   if (output->path.node != NULL && output->path.node->kind == FV_YAML_SCALAR && !output->path.node->broken)
     check_placeholders(reader, output->path.node);
+  if (output->append.node != NULL && output->kind != FV_OUTPUT_FILE)
+    fv_problems_add(reader->problems, output->append.node->key_place, "append is for outputs of type file");
   const FvValue *only_video[] = {&output->codec, &output->bitrate};
   for (guint i = 0; i < G_N_ELEMENTS(only_video); i++)
     if (only_video[i]->node != NULL && output->kind != FV_OUTPUT_VIDEO)

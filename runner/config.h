@@ -52,7 +52,7 @@ typedef struct FvOutputConfig {
   const char *name;
   FvPlace place;
   FvOutputType kind;
-  FvValue type, path, codec, bitrate;
+  FvValue type, path, append, codec, bitrate;
 } FvOutputConfig;
 
 typedef struct FvConfig {

@@ -26,9 +26,4 @@ void fv_problems_add(FvProblems *problems, FvPlace place, const char *format, ..
 /* "FILE:line:col: error: message"; free with g_free(). */
 char *fv_problems_line(const FvProblems *problems, guint index);
 
-/* The candidate nearest to word by edit distance, or NULL when none is near. Candidates end with NULL. */
-const char *fv_nearest(const char *word, const char *const *candidates);
-/* " (did you mean 'x'?)" or "", in static or interned storage, to end a sentence with. */
-const char *fv_did_you_mean(const char *word, const char *const *candidates);
-
 #endif

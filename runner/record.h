@@ -4,7 +4,8 @@
 
 #include <gst/gst.h>
 
-/* One line without a line break, or NULL when the caps are no video. Free with g_free(). */
-char *fv_record_from_buffer(GstBuffer *buffer, GstCaps *caps, const char *source);
+/* One line without a line break for a buffer that passes pad; *ret_timestamp is its stream time or GST_CLOCK_TIME_NONE. NULL when the
+ * pad carries no video. Free with g_free(). */
+char *fv_record_from_buffer(GstPad *pad, GstBuffer *buffer, const char *source, GstClockTime *ret_timestamp);
 
 #endif

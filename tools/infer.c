@@ -108,22 +108,31 @@ static char *output_path(const char *directory, const char *name) {
   return path;
 }
 
+/* Before anything is written: no two outputs may share a file. */
+static int check_paths(const Inference *it, char **paths) {
+  for (int i = 0; paths[i]; i++)
+    for (int k = 0; k < i; k++)
+      if (strcmp(paths[i], paths[k]) == 0)
+        return fv_fail(command, "outputs '%s' and '%s' would both be written to %s", fv_session_output_name(it->session, k),
+                       fv_session_output_name(it->session, i), paths[i]);
+  return FV_EXIT_OK;
+}
+
 static int write_outputs(const Inference *it, const char *directory) {
-  GHashTable *written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  int count = fv_session_output_count(it->session);
+  char **paths = g_new0(char *, count + 1);
   FvError err;
-  int result = FV_EXIT_OK;
-  for (int i = 0; i < fv_session_output_count(it->session) && result == FV_EXIT_OK; i++) {
-    const char *name = fv_session_output_name(it->session, i);
-    char *path = output_path(directory, name), text[160];
+  for (int i = 0; i < count; i++) paths[i] = output_path(directory, fv_session_output_name(it->session, i));
+  int result = check_paths(it, paths);
+  for (int i = 0; i < count && result == FV_EXIT_OK; i++) {
     const FvTensor *output = fv_session_output(it->session, i);
-    if (!g_hash_table_add(written, path)) /* takes path */
-      result = fv_fail(command, "two outputs would both be written to %s; the second is '%s'", path, name);
-    else if (fv_npy_write(path, output, &err) < 0)
+    char text[160];
+    if (fv_npy_write(paths[i], output, &err) < 0)
       result = fv_fail(command, "%s", err.message);
     else
-      printf("%s %s -> %s\n", name, fv_tensor_describe(output, text, sizeof text), path);
+      printf("%s %s -> %s\n", fv_session_output_name(it->session, i), fv_tensor_describe(output, text, sizeof text), paths[i]);
   }
-  g_hash_table_destroy(written);
+  g_strfreev(paths);
   return result;
 }
 

@@ -89,7 +89,7 @@ void fv_json_number(FvJson *json, const char *key, double value, int decimals) {
   g_ascii_formatd(number, sizeof number, format, value);
   size_t length = strlen(number);
   while (strchr(number, '.') && (number[length - 1] == '0' || number[length - 1] == '.')) {
-    bool point = number[length - 1] == '.';
+    gboolean point = number[length - 1] == '.';
     number[--length] = '\0';
     if (point) break;
   }

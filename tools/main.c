@@ -14,7 +14,6 @@ static const struct {
 } commands[] = {
   {"infer", "run a model on tensors from .npy files", fv_command_infer},
   {"inspect", "show what a model is: inputs, outputs, operators, memory, kernels", fv_command_inspect},
-  {"eval", "measure a detector's mAP on annotated pictures", fv_command_eval},
   {"bench", "measure load time, latency and memory of a model", fv_command_bench},
   {"devices", "list the devices that models can run on", fv_command_devices},
 };

@@ -60,13 +60,7 @@ static int64_t padded_channels(int64_t channels) {
 }
 
 int fv_layout_add_copy(FvLayout *layout, const FvTensor *like) {
-  if (layout->slot_count == layout->slot_capacity) {
-    int grown = layout->slot_capacity ? layout->slot_capacity * 2 : 64;
-    FvSlot *slots = realloc(layout->slots, (size_t)grown * sizeof *slots);
-    if (!slots) return -1;
-    layout->slots = slots;
-    layout->slot_capacity = grown;
-  }
+  if (layout->slot_count == layout->slot_capacity) return -1;
   FvSlot slot = {.place = FV_PLACE_BUFFER, .tensor = *like};
   slot.tensor.data = NULL;
   if (like->rank >= 3)
@@ -266,12 +260,20 @@ static void note_wishes(Builder *builder) {
   }
 }
 
+/* Slots never move, so that tensors can be pointed to: room for every value and for one copy of every operator's input. */
+static int slots_ever(const FvGraph *graph) {
+  int count = graph->value_count;
+  for (int i = 0; i < graph->node_count; i++) count += graph->nodes[i]->input_count + 1;
+  return count;
+}
+
 int fv_layout_create(FvGraph *graph, FvLayout *layout, FvError *err) {
   *layout = (FvLayout){0};
   Builder builder = {graph, layout};
   size_t n = (size_t)graph->value_count + 1;
-  layout->slots = calloc(n, sizeof *layout->slots);
-  layout->slot_count = layout->slot_capacity = graph->value_count;
+  layout->slot_count = graph->value_count;
+  layout->slot_capacity = slots_ever(graph);
+  layout->slots = calloc((size_t)layout->slot_capacity + 1, sizeof *layout->slots);
   builder.channels_last_input = calloc(n, sizeof(bool));
   builder.padded = calloc(n, sizeof(bool));
   builder.parent = malloc(n * sizeof(int));

@@ -36,7 +36,8 @@ typedef struct FvLayout {
 int fv_layout_create(FvGraph *graph, FvLayout *layout, FvError *err);
 void fv_layout_finish(FvLayout *layout);
 
-/* Adds a buffer and a slot in it for a copy of `like` with compact channels-last (or, for other ranks, row-major) strides; returns the slot or -1. */
+/* Adds a buffer and a slot in it for a copy of `like` with compact channels-last (or, for other ranks, row-major) strides; returns the slot or -1.
+ * Slots never move; there is room for one copy of every operator's input. */
 int fv_layout_add_copy(FvLayout *layout, const FvTensor *like);
 /* Adds a buffer; returns its number or -1. */
 int fv_layout_add_buffer(FvLayout *layout, int64_t bytes);

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "model/model_internal.h"
-#include "ops/op.h"
+#include "ir/op.h"
 #include "vision/describe.h"
 
 /* "dir/nanodet_m.onnx" -> "nanodet_m". */

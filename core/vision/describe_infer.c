@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ir/op.h"
 #include "vision/describe_internal.h"
 #include "vision/head_decode.h"
 

@@ -1,0 +1,189 @@
+"""The fovea command from outside: what it prints, what it refuses and how it says so. TAP on stdout."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import onnx_bytes as ob
+
+FOVEA = os.path.abspath(sys.argv[1])
+SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
+COMMANDS = ['infer', 'inspect', 'bench', 'devices']
+
+
+def fovea(*args):
+    done = subprocess.run([FOVEA, *args], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refuses(code, sentence, *args):
+    """The command ends with `code` and says one line that begins with its name and holds `sentence`."""
+    rc, out, err = fovea(*args)
+    assert rc == code, (args, rc, out, err)
+    assert out == '', (args, out)
+    lines = err.strip().split('\n')
+    assert len(lines) == 1 and lines[0].startswith('fovea'), (args, err)
+    assert sentence in lines[0], (args, err)
+
+
+def write(path, data):
+    with open(path, 'wb') as file:
+        file.write(data)
+    return path
+
+
+def sum_model(dims=(1, 2, 3)):
+    return ob.model([ob.node('Add', ['left', 'right'], ['out/sum:0'], 'add')],
+                    [ob.value_info('left', ob.F32, dims), ob.value_info('right', ob.F32, dims)], [ob.value_info('out/sum:0', ob.F32, dims)])
+
+
+def reshape_model():
+    return ob.model([ob.node('Reshape', ['x', 'shape'], ['y'])], [ob.value_info('x', ob.F32, (2, 3)), ob.value_info('shape', ob.I64, (2,))],
+                    [ob.value_info('y', ob.F32, ('a', 'b'))])
+
+
+def test_help_lists_every_command(tmp):
+    rc, out, err = fovea('--help')
+    assert rc == 0 and err == ''
+    for command in COMMANDS:
+        assert '  %s ' % command in out, command
+        rc, text, err = fovea(command, '--help')
+        assert rc == 0 and 'Usage:\n  fovea %s ' % command in text and err == '', (command, text, err)
+
+
+def test_version(tmp):
+    rc, out, err = fovea('--version')
+    assert rc == 0 and out.startswith('fovea ')
+
+
+def test_unknown_commands_name_the_nearest(tmp):
+    refuses(2, "did you mean 'infer'", 'infr')
+    refuses(2, "no command 'frobnicate'", 'frobnicate')
+    rc, out, err = fovea()
+    assert rc == 2 and 'Usage' in err
+
+
+def test_wrong_options_are_usage_errors(tmp):
+    refuses(2, 'unknown option --frob', 'infer', '--frob')
+    refuses(2, 'MODEL is missing', 'inspect')
+    refuses(2, "'b.onnx' is one argument too many", 'bench', 'a.onnx', 'b.onnx')
+    refuses(2, 'see fovea bench --help', 'bench', '--runs', 'many', 'a.onnx')
+
+
+def test_devices(tmp):
+    rc, out, err = fovea('devices', '--json')
+    devices = json.loads(out)['devices']
+    assert rc == 0 and devices[0]['id'] == 'cpu' and devices[0]['usable'] is True
+    rc, out, err = fovea('devices')
+    assert rc == 0 and out.startswith('cpu ')
+
+
+def test_infer_writes_outputs_by_safe_names(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    left = write(tmp + '/left.npy', ob.npy(ob.F32, (1, 2, 3), [1, 2, 3, 4, 5, 6]))
+    right = write(tmp + '/right.npy', ob.npy(ob.F32, (1, 2, 3), [10, 20, 30, 40, 50, 60]))
+    for extra in ([], ['--reference'], ['--device', 'cpu', '--threads', '1']):
+        rc, out, err = fovea('infer', model, '--input', 'right=' + right, '--input', left, '--output-dir', tmp + '/made/here', *extra)
+        assert rc == 0 and err == '', err
+        assert ob.read_npy(tmp + '/made/here/out_sum_0.npy') == ((1, 2, 3), [11, 22, 33, 44, 55, 66])
+
+
+def test_infer_takes_shapes_as_inputs(tmp):
+    model = write(tmp + '/reshape.onnx', reshape_model())
+    x = write(tmp + '/x.npy', ob.npy(ob.F32, (2, 3), [1, 2, 3, 4, 5, 6]))
+    shape = write(tmp + '/shape.npy', ob.npy(ob.I64, (2,), [3, -1]))
+    rc, out, err = fovea('infer', model, '--input', 'x=' + x, '--input', 'shape=' + shape, '--output-dir', tmp)
+    assert rc == 0, err
+    assert ob.read_npy(tmp + '/y.npy') == ((3, 2), [1, 2, 3, 4, 5, 6])
+
+
+def test_infer_refuses_wrong_inputs(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    good = write(tmp + '/good.npy', ob.npy(ob.F32, (1, 2, 3), [0] * 6))
+    bytes_ = write(tmp + '/bytes.npy', ob.npy(ob.U8, (1, 2, 3), [0] * 6))
+    small = write(tmp + '/small.npy', ob.npy(ob.F32, (1, 2), [0] * 2))
+    noise = write(tmp + '/noise.npy', b'not an array')
+    refuses(1, "input 'left' takes f32, but the file holds u8", 'infer', model, '--input', bytes_)
+    refuses(1, "input 'right' is f32[1,2,3], but the file holds f32[1,2]", 'infer', model, '--input', good, '--input', small)
+    refuses(1, "input 'right' is missing", 'infer', model, '--input', good)
+    refuses(1, "there is no input 'middle'; the model has 'left', 'right'", 'infer', model, '--input', 'middle=' + good)
+    refuses(1, "input 'left' is given twice", 'infer', model, '--input', 'left=' + good, '--input', 'left=' + good)
+    refuses(1, 'no input left for it', 'infer', model, '--input', good, '--input', good, '--input', good)
+    refuses(1, 'noise.npy', 'infer', model, '--input', noise)
+    refuses(1, 'absent.npy', 'infer', model, '--input', tmp + '/absent.npy')
+
+
+def test_infer_refuses_outputs_of_one_name(tmp):
+    model = write(tmp + '/two.onnx', ob.model([ob.node('Relu', ['x'], ['a/b']), ob.node('Abs', ['x'], ['a:b'])], [ob.value_info('x', ob.F32, (2,))],
+                                              [ob.value_info('a/b', ob.F32, (2,)), ob.value_info('a:b', ob.F32, (2,))]))
+    x = write(tmp + '/x.npy', ob.npy(ob.F32, (2,), [1, -1]))
+    refuses(1, "outputs 'a/b' and 'a:b' would both be written", 'infer', model, '--input', x, '--output-dir', tmp)
+
+
+def test_bad_models_and_devices(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    broken = write(tmp + '/broken.onnx', sum_model()[:-20])
+    for command in ('infer', 'inspect', 'bench'):
+        refuses(1, 'absent.onnx', command, tmp + '/absent.onnx')
+        refuses(1, 'broken.onnx', command, broken)
+    refuses(1, 'Vulkan', 'bench', model, '--device', 'vulkan')
+    refuses(1, 'Vulkan', 'inspect', model, '--device', 'vulkan:1')
+    refuses(2, 'threads must be', 'bench', model, '--threads', '99')
+    refuses(2, "device 'tpu' is unknown", 'bench', model, '--device', 'tpu')
+
+
+def test_inspect(tmp):
+    model = write(tmp + '/sum.onnx', sum_model(('n', 3, 8)))
+    rc, out, err = fovea('inspect', model, '--json', '--input-shape', 'left=2x3x8', '--input-shape', 'right=2x3x8')
+    assert rc == 0, err
+    info = json.loads(out)
+    assert info['operators'] == {'Add': 1} and info['nodes'] == 1 and info['opset'] == 13 and info['producer'].startswith('fovea-tests')
+    assert [i['name'] for i in info['inputs']] == ['left', 'right'] and info['inputs'][0]['shape'] == [2, 3, 8] and info['inputs'][0]['dtype'] == 'f32'
+    assert info['outputs'][0]['shape'] == [2, 3, 8]
+    assert info['steps'][0]['operation'] == 'Add' and info['steps'][0]['kernel'] and info['session_bytes'] > 0
+    rc, out, err = fovea('inspect', model)
+    assert rc == 0 and 'Add 1' in out and 'left f32[1,3,8]' in out, out
+    refuses(2, "--input-shape 'left=2y3'", 'inspect', model, '--input-shape', 'left=2y3')
+    refuses(1, "no input 'up'", 'inspect', model, '--input-shape', 'up=1x3x8')
+
+
+def test_bench(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    rc, out, err = fovea('bench', model, '--runs', '7', '--warmup', '0', '--json', '--profile', '--threads', '1')
+    assert rc == 0, err
+    info = json.loads(out)
+    assert info['runs'] == 7 and info['threads'] == 1 and info['min_ms'] <= info['p50_ms'] <= info['p95_ms']
+    assert info['load_ms'] > 0 and info['peak_memory_bytes'] > 0 and info['steps'][0]['operation'] == 'Add'
+    rc, out, err = fovea('bench', model, '--runs', '2', '--profile')
+    assert rc == 0 and 'p50' in out and 'Add' in out
+    refuses(2, '--runs must be', 'bench', model, '--runs', '0')
+    refuses(2, '--warmup must be', 'bench', model, '--warmup', '-1')
+
+
+def test_inspect_knows_a_real_detector(tmp):
+    path = SHARED + '/models/onnx/nanodet_m_320.onnx'
+    if not os.path.exists(path):
+        return 'no test material in FOVEA_SHARED_DIR'
+    rc, out, err = fovea('inspect', path, '--json')
+    assert rc == 0, err
+    info = json.loads(out)
+    assert info['family'] == 'nanodet' and info['preprocess']['width'] == 320, info['family']
+    assert info['operators']['Conv'] == 73 and 300e6 < info['macs'] < 400e6
+
+
+def main():
+    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
+    print('1..%d' % len(tests))
+    for i, (name, test) in enumerate(tests):
+        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
+        with tempfile.TemporaryDirectory() as tmp:
+            try:
+                skipped = test(tmp)
+                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''))
+            except Exception as error:  # a failed assertion, or an answer that cannot be read
+                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')))
+
+
+main()
