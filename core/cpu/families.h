@@ -8,7 +8,11 @@
   X(fv_kernels_depthwise, isa)     \
   X(fv_kernels_conv, isa)          \
   X(fv_kernels_elementwise, isa)   \
-  X(fv_kernels_copy, isa)
+  X(fv_kernels_copy, isa)          \
+  X(fv_kernels_pool, isa)          \
+  X(fv_kernels_reduce, isa)        \
+  X(fv_kernels_resize, isa)        \
+  X(fv_kernels_gemm, isa)
 
 #define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx512)

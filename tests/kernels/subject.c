@@ -210,7 +210,7 @@ static void run_reference(Subject *s, const Buffer *inputs, Buffer *outputs) {
 
 static bool is_linear(FvOpKind kind) {
   return kind == FV_OP_CONV || kind == FV_OP_GEMM || kind == FV_OP_MATMUL || kind == FV_OP_AVERAGE_POOL || kind == FV_OP_GLOBAL_AVERAGE_POOL ||
-         kind == FV_OP_REDUCE || kind == FV_OP_RESIZE;
+         kind == FV_OP_REDUCE;
 }
 
 void subject_reference(Subject *s) {
