@@ -5,9 +5,9 @@
 
 #include "build.h"
 #include "detect.h"
-#include "json.h"
 #include "meta.h"
 #include "picture.h"
+#include "plugins/json.h"
 
 #define SCRATCH 32 /* fv_description_label wants 24 */
 

@@ -12,7 +12,6 @@
 #include "progress.h"
 #include "tally.h"
 
-enum { EXIT_INTERRUPTED = 130 };
 #define PROGRESS_MS 100
 
 typedef struct Run {
@@ -226,7 +225,7 @@ static void run_pipeline(Run *run) {
   run_loop(run);
   if (run->result == FV_EXIT_OK) report(run); /* the element still has its figures */
   gst_element_set_state(run->pipeline, GST_STATE_NULL);
-  if (run->result == FV_EXIT_OK && run->interrupted) run->result = EXIT_INTERRUPTED;
+  if (run->result == FV_EXIT_OK && run->interrupted) run->result = FV_EXIT_INTERRUPTED;
   gst_object_unref(run->detect);
   g_main_loop_unref(run->loop);
   fv_tally_finish(&run->tally);

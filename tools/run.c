@@ -10,12 +10,10 @@
 #include "commands.h"
 #include "options.h"
 
-enum { EXIT_INTERRUPTED = 130 };
-
 typedef struct Run {
   GMainLoop *loop;
   gboolean verbose;
-  int interrupts;
+  gboolean interrupted;
   int failed; /* cameras */
 } Run;
 
@@ -37,8 +35,14 @@ static void on_finished(FoveaPipeline *pipeline, gpointer user) { g_main_loop_qu
 
 static gboolean on_interrupt(gpointer user) {
   Run *run = user;
-  run->interrupts++;
+  run->interrupted = TRUE;
   g_main_loop_quit(run->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* How a service is stopped: no failure. */
+static gboolean on_terminate(gpointer user) {
+  g_main_loop_quit(((Run *)user)->loop);
   return G_SOURCE_CONTINUE;
 }
 
@@ -53,8 +57,8 @@ static void print_launch_texts(FoveaPipeline *pipeline) {
 }
 
 static int run_pipeline(FoveaPipeline *pipeline, gboolean verbose) {
-  Run run = {.loop = g_main_loop_new(NULL, FALSE), .verbose = verbose};
-  guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, &run), terminate = g_unix_signal_add(SIGTERM, on_interrupt, &run);
+  Run run = {.loop = g_main_loop_new(NULL, FALSE)};
+  guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, &run), terminate = g_unix_signal_add(SIGTERM, on_terminate, &run);
   g_signal_connect(pipeline, "state-changed", G_CALLBACK(on_state), &run);
   g_signal_connect(pipeline, "finished", G_CALLBACK(on_finished), &run);
   if (verbose) print_launch_texts(pipeline);
@@ -65,7 +69,7 @@ static int run_pipeline(FoveaPipeline *pipeline, gboolean verbose) {
   g_source_remove(terminate);
   fovea_pipeline_stop(pipeline);
   g_main_loop_unref(run.loop);
-  if (run.interrupts > 0) return EXIT_INTERRUPTED;
+  if (run.interrupted) return FV_EXIT_INTERRUPTED;
   return run.failed > 0 ? FV_EXIT_FAILURE : FV_EXIT_OK;
 }
 
