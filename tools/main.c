@@ -13,6 +13,9 @@ static const struct {
   const char *name, *summary;
   int (*run)(int argc, char **argv);
 } commands[] = {
+  {"detect", "find objects in a picture or video", fv_command_detect},
+  {"run", "run the cameras of a YAML file", fv_command_run},
+  {"check", "say what is wrong with a YAML file, or print it as gst-launch-1.0 lines", fv_command_check},
   {"infer", "run a model on tensors from .npy files", fv_command_infer},
   {"inspect", "show what a model is: inputs, outputs, operators, memory, kernels", fv_command_inspect},
   {"eval", "measure a detector's mAP on annotated pictures", fv_command_eval},
