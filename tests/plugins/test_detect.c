@@ -317,7 +317,7 @@ static void others_metas_are_kept(void) {
 
 /* Scaling moves boxes, keeps fractions of a pixel, and keeps the frame's own facts. */
 static void metas_survive_conversion_and_scaling(void) {
-  GstHarness *harness = test_detector("! videoconvert ! videoscale ! video/x-raw,format=BGRx,width=128,height=96");
+  GstHarness *harness = test_detector("! videoconvert ! videoscale ! capsfilter caps=video/x-raw,format=BGRx,width=128,height=96");
   test_set_caps(harness, "NV12", WIDTH, HEIGHT);
   gst_harness_push(harness, white(0));
   GstBuffer *buffer = gst_harness_pull(harness);
@@ -397,6 +397,7 @@ static void late_frames_are_not_analysed(void) {
 
 static void latency_is_added_to_upstreams(void) {
   GstHarness *harness = nv12_detector("");
+  gst_harness_set_live(harness, TRUE); /* bins leave out the latency of what is not */
   gst_harness_set_upstream_latency(harness, 50 * GST_MSECOND);
   gst_harness_push(harness, white(0));
   gst_buffer_unref(gst_harness_pull(harness));
