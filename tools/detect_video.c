@@ -148,7 +148,9 @@ static gboolean on_interrupt(gpointer user) {
 static void on_error(Run *run, GstMessage *message) {
   char *sentence = fv_error_sentence(message, run->missing);
   if (run->counting) fv_progress_end(&run->progress);
-  run->result = fv_fail("detect", "%s: %s", run->job->input, sentence);
+  /* Our elements name the file that is at fault; others mean the input. */
+  gboolean ours = g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstFovea");
+  run->result = ours ? fv_fail("detect", "%s", sentence) : fv_fail("detect", "%s: %s", run->job->input, sentence);
   g_free(sentence);
   g_main_loop_quit(run->loop);
 }
