@@ -12,9 +12,15 @@
   X(fv_kernels_pool, isa)          \
   X(fv_kernels_reduce, isa)        \
   X(fv_kernels_resize, isa)        \
-  X(fv_kernels_gemm, isa)
+  X(fv_kernels_gemm, isa)          \
+  X(fv_kernels_qconv, isa)         \
+  X(fv_kernels_quantise, isa)
+
+/* Those that gain from instructions for dot products of 8 and 16 bits. */
+#define FV_KERNEL_DOT_FAMILIES(X, isa) X(fv_kernels_qconv, isa)
 
 #define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
+FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, avx512_vnni)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx512)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx2)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, neon)

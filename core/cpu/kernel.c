@@ -6,6 +6,9 @@
 
 /* Best instruction set first; within one, the more special family first. */
 static const FvKernel *const families[] = {
+#ifdef FV_HAVE_AVX512_VNNI
+  FV_KERNEL_DOT_FAMILIES(LIST_FAMILY, avx512_vnni)
+#endif
 #ifdef FV_HAVE_AVX512
   FV_KERNEL_FAMILIES(LIST_FAMILY, avx512)
 #endif

@@ -13,11 +13,17 @@
 
 #define FV_INLINE static inline __attribute__((always_inline, unused))
 
-#if defined(FV_ISA_AVX512)
+#if defined(FV_ISA_AVX512) || defined(FV_ISA_AVX512_VNNI)
 #include <immintrin.h>
+#if defined(FV_ISA_AVX512_VNNI)
+#define FV_ISA(name) name##_avx512_vnni
+#define FV_ISA_TEXT "avx512_vnni"
+#define FV_ISA_FLAGS (FV_CPU_AVX512 | FV_CPU_AVX512_VNNI)
+#else
 #define FV_ISA(name) name##_avx512
 #define FV_ISA_TEXT "avx512"
 #define FV_ISA_FLAGS FV_CPU_AVX512
+#endif
 #define FV_LANES 16
 typedef __m512 FvVec;
 typedef __mmask16 FvMask;
@@ -148,7 +154,7 @@ FV_INLINE FvVec fv_exp2i(FvVec n) {
 FV_INLINE float fv_sum(FvVec a) { return vaddvq_f32(a); }
 FV_INLINE float fv_top(FvVec a) { return vmaxvq_f32(a); }
 #else
-#error "compile kernels with FV_ISA_AVX2, FV_ISA_AVX512 or FV_ISA_NEON"
+#error "compile kernels with FV_ISA_AVX2, FV_ISA_AVX512, FV_ISA_AVX512_VNNI or FV_ISA_NEON"
 #endif
 
 #define FV_KERNEL_NAME(stem) stem "_" FV_ISA_TEXT

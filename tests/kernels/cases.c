@@ -11,6 +11,9 @@
 #define BENCH .bench = true
 #define CONV(title, in, at, ...) {.name = "conv " title, .op = "Conv", .inputs = in, .attributes = at, __VA_ARGS__}
 #define ONE(title, operator, in, at, ...) {.name = title, .op = operator, .inputs = in, .attributes = at, __VA_ARGS__}
+#define QCONV(title, in, at, ...) {.name = "qlinear conv " title, .op = "QLinearConv", .inputs = in, .attributes = at, __VA_ARGS__}
+#define X8 " f32[]=0.02 u8[]=120 "
+#define Y8 " f32[]=0.4 u8[]=100 "
 #define PW "kernel_shape=1,1"
 #define K3 "kernel_shape=3,3 pads=1,1,1,1"
 #define K3S2 "kernel_shape=3,3 pads=1,1,1,1 strides=2,2"
@@ -189,5 +192,35 @@ const KernelCase kernel_cases[] = {
   ONE("MatMul of computed matrices", "MatMul", "f32[2,3,9,24] f32[2,3,24,11]", ""),
   ONE("MatMul, one for all", "MatMul", "f32[4,9,24] f32[24,116]", ""),
   ONE("MatMul, one a for all", "MatMul", "f32[9,24] f32[3,24,8]", ""),
+
+  /* 8 bits: x, its scale and zero point, w, scales, zero points, scale and zero point of y, bias */
+  QCONV("1x1 116 to 116 on 40x40", "u8[1,116,40,40]" X8 "i8[116,116,1,1]:c f32[116]:s i8[116]=0" Y8 "i32[116]:c", PW, BENCH),
+  QCONV("1x1 96 to 24 on 56x56", "u8[1,96,56,56]" X8 "i8[24,96,1,1]:c f32[]=0.01 i8[]=0" Y8 "i32[24]:c", PW, BENCH),
+  QCONV("1x1 odd", "u8[2,9,5,7]" X8 "i8[7,9,1,1]:c f32[7]:s i8[7]=0" Y8 "i32[7]:c", PW),
+  QCONV("1x1 all unsigned", "u8[1,24,11,11]" X8 "u8[58,24,1,1]:c f32[]=0.01 u8[]=130" Y8 "i32[58]:c", PW),
+  QCONV("1x1 all signed", "i8[1,24,11,11] f32[]=0.02 i8[]=-5 i8[58,24,1,1]:c f32[58]:s i8[58]=3 f32[]=0.4 i8[]=7 i32[58]:c", PW),
+  QCONV("1x1 one channel, no bias", "u8[1,1,5,5]" X8 "i8[1,1,1,1]:c f32[]=0.01 i8[]=0 f32[]=0.4 u8[]=100", PW),
+  QCONV("3x3 32 to 64 on 40x40", "u8[1,32,40,40]" X8 "i8[64,32,3,3]:c f32[64]:s i8[64]=0" Y8 "i32[64]:c", K3, BENCH),
+  QCONV("first layer", "u8[1,3,224,224]" X8 "i8[32,3,3,3]:c f32[32]:s i8[32]=0" Y8 "i32[32]:c", K3S2, BENCH),
+  QCONV("3x3 stride 2, odd", "u8[1,7,11,5]" X8 "i8[9,7,3,3]:c f32[9]:s i8[9]=0" Y8 "i32[9]:c", K3S2),
+  QCONV("3x3 dilation 2, group 2", "u8[1,16,11,11]" X8 "i8[24,8,3,3]:c f32[24]:s i8[24]=0" Y8 "i32[24]:c", "kernel_shape=3,3 pads=2,2,2,2 dilations=2,2 group=2"),
+  QCONV("depthwise 3x3 96 on 56x56", "u8[1,96,56,56]" X8 "i8[96,1,3,3]:c f32[96]:s i8[96]=0" Y8 "i32[96]:c", K3 " group=96", BENCH),
+  QCONV("depthwise 3x3 stride 2", "u8[2,58,11,5]" X8 "i8[58,1,3,3]:c f32[58]:s i8[58]=0" Y8 "i32[58]:c", K3S2 " group=58"),
+  QCONV("depthwise 5x5 signed", "i8[1,9,11,7] f32[]=0.02 i8[]=-5 i8[9,1,5,5]:c f32[9]:s i8[9]=0 f32[]=0.4 i8[]=7 i32[9]:c",
+        "kernel_shape=5,5 pads=2,2,2,2 group=9"),
+  QCONV("depthwise, weights with a zero point", "u8[1,24,5,5]" X8 "u8[24,1,3,3]:c f32[]=0.01 u8[]=120" Y8 "i32[24]:c", K3 " group=24"),
+  ONE("QLinearMatMul", "QLinearMatMul", "u8[7,58]" X8 "i8[58,24]:c f32[]=0.01 i8[]=0 f32[]=0.4 u8[]=100", ""),
+  ONE("QLinearMatMul per column", "QLinearMatMul", "u8[1,1280]" X8 "u8[1280,1000]:c f32[1000]:s u8[1000]=128 f32[]=1.7 u8[]=100", "", BENCH),
+  ONE("QuantizeLinear", "QuantizeLinear", "f32[1,58,11,5] f32[]=0.01 u8[]=120", ""),
+  ONE("QuantizeLinear signed", "QuantizeLinear", "f32[3,9] f32[]=0.02 i8[]=-3", ""),
+  ONE("QuantizeLinear without a zero point", "QuantizeLinear", "f32[1,3,5,5] f32[]=0.01", ""),
+  ONE("DequantizeLinear", "DequantizeLinear", "u8[1,58,11,5] f32[]=0.01 u8[]=120", ""),
+  ONE("DequantizeLinear signed", "DequantizeLinear", "i8[1,7,5,5] f32[]=0.01 i8[]=-3", ""),
+  {.name = "QLinearAdd", .op = "QLinearAdd", .domain = "com.microsoft",
+   .inputs = "u8[1,24,11,5] f32[]=0.02 u8[]=120 u8[1,24,11,5] f32[]=0.03 u8[]=10 f32[]=0.05 u8[]=100", .attributes = ""},
+  {.name = "QLinearAdd of a vector", .op = "QLinearAdd", .domain = "com.microsoft",
+   .inputs = "i8[2,1000] f32[]=0.02 i8[]=12 i8[1000]:c f32[]=0.03 i8[]=10 f32[]=0.05 i8[]=-10", .attributes = ""},
+  {.name = "QLinearGlobalAveragePool", .op = "QLinearGlobalAveragePool", .domain = "com.microsoft",
+   .inputs = "u8[2,58,7,5] f32[]=0.02 u8[]=120 f32[]=0.005 u8[]=128", .attributes = ""},
 };
 const int kernel_case_count = sizeof kernel_cases / sizeof kernel_cases[0];

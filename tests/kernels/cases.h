@@ -1,7 +1,7 @@
 /* The one table of kernel cases, for every back-end. A case is an operator with its inputs and attributes in words:
  *
  *   inputs      separated by spaces, each TYPE[dims] with an optional suffix, "-" for one left out:
- *               :c  constant   :n  constant, 7-bit integers   :+  positive values   =V  constant, all elements V   =A,B,…  constant, these elements
+ *               :c  constant   :s  constant, like the scales of 8-bit weights   :+  positive values   =V  constant, all elements V   =A,B,…  constant, these elements
  *   attributes  NAME=INT[,INT…], NAME=FLOAT (with a point) or NAME='text', separated by spaces
  *
  * Every case runs in several memory layouts; see layouts in kernels.c. */

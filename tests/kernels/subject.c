@@ -64,8 +64,8 @@ static void fill(const FvTensor *t, const char *suffix) {
       char *end;
       v = strtod(at, &end);
       if (*end == ',') at = end + 1;
-    } else if (strstr(suffix, ":n")) {
-      v = (int)(random_u32() % 127) - 63;
+    } else if (strstr(suffix, ":s")) {
+      v = 0.01 + fabs(v) * 0.02;
     } else if (t->dtype == FV_DTYPE_I8) {
       v = (int)(random_u32() % 256) - 128;
     } else if (t->dtype == FV_DTYPE_U8) {
@@ -102,7 +102,7 @@ static const char *add_input(Subject *s, int index, const char *text, Layout lay
   }
   char suffix[512];
   snprintf(suffix, sizeof suffix, "%.*s", (int)(text + length - at - 1), at + 1);
-  s->constant[index] = suffix[0] == '=' || strstr(suffix, ":c") || strstr(suffix, ":n");
+  s->constant[index] = suffix[0] == '=' || strstr(suffix, ":c") || strstr(suffix, ":s");
   Buffer *b = &s->inputs[index];
   buffer_create(b, value, s->constant[index] ? LAYOUT_ROW_MAJOR : layout);
   fill(&b->tensor, suffix);

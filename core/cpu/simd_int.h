@@ -1,0 +1,87 @@
+/* Integer vectors beside the float ones of simd.h: FV_LANES numbers of 32 bits, made from bytes and pairs of 16 bits. */
+#ifndef FOVEA_CPU_SIMD_INT_H
+#define FOVEA_CPU_SIMD_INT_H
+
+#include "cpu/simd.h"
+
+#if FV_LANES == 16
+typedef __m512i FvInt;
+FV_INLINE FvInt fv_int_load(const void *p) { return _mm512_loadu_si512(p); }
+FV_INLINE FvInt fv_int_dup(int32_t x) { return _mm512_set1_epi32(x); }
+FV_INLINE FvInt fv_int_add(FvInt a, FvInt b) { return _mm512_add_epi32(a, b); }
+/* acc + a.low * b.low + a.high * b.high per lane, both made of two signed halves. */
+FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) {
+#if defined(FV_ISA_AVX512_VNNI)
+  return _mm512_dpwssd_epi32(acc, a, b);
+#else
+  return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+#endif
+}
+FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+FV_INLINE FvVec fv_int_to_float(FvInt a) { return _mm512_cvtepi32_ps(a); }
+FV_INLINE FvInt fv_int_round(FvVec a) { return _mm512_cvtps_epi32(a); }
+/* The low bytes of the first n lanes. */
+FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
+  if (n >= 16)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a));
+  else
+    _mm512_mask_cvtepi32_storeu_epi8(p, (__mmask16)((1u << n) - 1), a);
+}
+
+#elif FV_LANES == 8
+typedef __m256i FvInt;
+FV_INLINE FvInt fv_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+FV_INLINE FvInt fv_int_dup(int32_t x) { return _mm256_set1_epi32(x); }
+FV_INLINE FvInt fv_int_add(FvInt a, FvInt b) { return _mm256_add_epi32(a, b); }
+FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+FV_INLINE FvVec fv_int_to_float(FvInt a) { return _mm256_cvtepi32_ps(a); }
+FV_INLINE FvInt fv_int_round(FvVec a) { return _mm256_cvtps_epi32(a); }
+FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
+  const __m256i low = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  __m256i bytes = _mm256_shuffle_epi8(a, low);
+  __m128i packed = _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+  if (n >= 8) {
+    _mm_storel_epi64((__m128i *)p, packed);
+  } else {
+    uint64_t word = (uint64_t)_mm_cvtsi128_si64(packed);
+    memcpy(p, &word, (size_t)n);
+  }
+}
+
+#else
+typedef int32x4_t FvInt;
+FV_INLINE FvInt fv_int_load(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }
+FV_INLINE FvInt fv_int_dup(int32_t x) { return vdupq_n_s32(x); }
+FV_INLINE FvInt fv_int_add(FvInt a, FvInt b) { return vaddq_s32(a, b); }
+FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) {
+  int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+  return vaddq_s32(acc, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
+}
+FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(p)))); }
+FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(p))))); }
+FV_INLINE FvVec fv_int_to_float(FvInt a) { return vcvtq_f32_s32(a); }
+FV_INLINE FvInt fv_int_round(FvVec a) { return vcvtnq_s32_f32(a); }
+FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
+  int8x8_t bytes = vmovn_s16(vcombine_s16(vmovn_s32(a), vdup_n_s16(0)));
+  uint64_t word = vget_lane_u64(vreinterpret_u64_s8(bytes), 0);
+  memcpy(p, &word, (size_t)(n < 4 ? n : 4));
+}
+#endif
+
+/* Real numbers in output steps become bytes: bounded while they are floats, rounded half to even, moved by the zero point. */
+typedef struct FvQuantised {
+  float low, high; /* the type's bounds less the zero point */
+  int32_t zero;
+} FvQuantised;
+
+FV_INLINE FvQuantised fv_quantised(bool is_signed, int32_t zero) {
+  return (FvQuantised){(float)((is_signed ? -128 : 0) - zero), (float)((is_signed ? 127 : 255) - zero), zero};
+}
+FV_INLINE FvInt fv_quantise(FvVec steps, const FvQuantised *q) {
+  return fv_int_add(fv_int_round(fv_min(fv_max(steps, fv_dup(q->low)), fv_dup(q->high))), fv_int_dup(q->zero));
+}
+
+#endif
