@@ -1,19 +1,19 @@
-/* Label files, through a file that exists in memory only. */
-#include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
+/* Files of class names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vision/describe_internal.h"
 
 #include "fuzz.h"
-#include "vision/describe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  char path[64];
   FvDescription description = {0};
-  int fd = memfd_create("labels", MFD_CLOEXEC);
-  if (fd < 0) return 0;
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  if (write(fd, data, size) == (ssize_t)size) fv_description_read_labels(&description, path, NULL);
+  FvError err;
+  for (int again = 0; again < 2; again++) {
+    if (fv_description_parse_labels(&description, (const char *)data, size, "fuzz.txt", &err) < 0) continue;
+    for (int i = 0; i < description.class_count; i++)
+      if (strlen(description.labels[i]) > FV_MAX_LABEL_BYTES) abort();
+  }
   fv_description_finish(&description);
-  close(fd);
   return 0;
 }

@@ -15,6 +15,8 @@ char *fv_labels_find(const char *name, const char *beside);
 /* What holds where neither graph nor file says otherwise. */
 void fv_description_set_defaults(FvDescription *description);
 
+/* fv_description_read_labels from memory; path is for messages. */
+int fv_description_parse_labels(FvDescription *description, const char *text, size_t size, const char *path, FvError *err);
 /* Takes ownership of labels and its strings. */
 void fv_description_set_labels(FvDescription *description, char **labels, int count);
 void fv_labels_free(char **labels, int count);

@@ -56,15 +56,11 @@ static int parse(const char *text, size_t size, const char *path, char **labels,
   return FV_OK;
 }
 
-int fv_description_read_labels(FvDescription *description, const char *path, FvError *err) {
-  void *file;
-  size_t size;
-  int result = fv_file_read(path, FV_MAX_CONFIG_BYTES, &file, &size, err);
-  if (result < 0) return result;
-  const char *text = file;
+int fv_description_parse_labels(FvDescription *description, const char *text, size_t size, const char *path, FvError *err) {
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, size -= 3;
   int64_t count = count_lines(text, size);
   char **labels = NULL;
+  int result = FV_OK;
   if (count < 1 || count > FV_MAX_LABELS)
     result = fv_error_set(err, count < 1 ? FV_ERR_CONFIG : FV_ERR_LIMIT, "%s: %lld class names, not within 1 to %d", path, (long long)count, FV_MAX_LABELS);
   else if (description->class_count && description->class_count != count)
@@ -76,6 +72,15 @@ int fv_description_read_labels(FvDescription *description, const char *path, FvE
     fv_description_set_labels(description, labels, (int)count);
   else
     fv_labels_free(labels, (int)count);
-  free(file);
+  return result;
+}
+
+int fv_description_read_labels(FvDescription *description, const char *path, FvError *err) {
+  void *text;
+  size_t size;
+  int result = fv_file_read(path, FV_MAX_CONFIG_BYTES, &text, &size, err);
+  if (result < 0) return result;
+  result = fv_description_parse_labels(description, text, size, path, err);
+  free(text);
   return result;
 }
