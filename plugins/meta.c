@@ -170,9 +170,10 @@ static gint64 analytics_track_id(GstAnalyticsRelationMeta *relations, guint od_i
   return gst_analytics_tracking_mtd_get_info((GstAnalyticsTrackingMtd *)&track, &id, &first, &last, &lost) ? (gint64)(id & G_MAXINT64) : -1;
 }
 
+/* Scores are not compared: a scaled region has lost its own. */
 static gboolean same_place(const FoveaObject *a, const FoveaObject *b) {
   return fabsf(a->x0 - b->x0) <= 1.0f && fabsf(a->y0 - b->y0) <= 1.0f && fabsf(a->x1 - b->x1) <= 1.0f && fabsf(a->y1 - b->y1) <= 1.0f &&
-         fabsf(a->confidence - b->confidence) < 1e-4f && g_str_equal(a->label, b->label);
+         g_str_equal(a->label, b->label);
 }
 
 static void analytics_read(GstBuffer *buffer, GArray *objects) {
@@ -190,7 +191,7 @@ static void analytics_read(GstBuffer *buffer, GArray *objects) {
     GQuark label = gst_analytics_od_mtd_get_obj_type(od);
     object_init(&object, label, x, y, w, h);
     object.confidence = confidence;
-      object.id = analytics_track_id(relations, mtd.id);
+    object.id = analytics_track_id(relations, mtd.id);
     guint i = 0;
     while (i < roi_count && !same_place(&g_array_index(objects, FoveaObject, i), &object))
       i++;
