@@ -225,6 +225,8 @@ static void run_pipeline(Run *run) {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, run, NULL);
   gst_object_unref(pad);
   run_loop(run);
+  if (run->result == FV_EXIT_OK && run->tally.frames == 0 && !run->interrupted)
+    run->result = fv_fail("detect", "%s: not one frame could be decoded", run->job->input);
   if (run->result == FV_EXIT_OK) report(run); /* the element still has its figures */
   gst_element_set_state(run->pipeline, GST_STATE_NULL);
   if (run->result == FV_EXIT_OK && run->interrupted) run->result = FV_EXIT_INTERRUPTED;
