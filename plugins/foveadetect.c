@@ -315,9 +315,12 @@ static void review_latency(GstFoveaDetect *self) {
 static GstBuffer *attach(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *tuning, gboolean analysed, gint64 entered) {
   gint width = GST_VIDEO_INFO_WIDTH(&self->info), height = GST_VIDEO_INFO_HEIGHT(&self->info);
   buffer = gst_buffer_make_writable(buffer);
-  FoveaFrameMeta *frame = fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared));
+  const FoveaObject *objects = (const FoveaObject *)(gconstpointer)self->objects->data;
+  GArray *normal = self->objects->len ? fovea_objects_normalise(objects, self->objects->len, width, height) : NULL;
+  FoveaFrameMeta *frame = fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared), normal);
   frame->analysed = analysed;
-  fovea_meta_write(buffer, tuning->meta, (FoveaObject *)(gpointer)self->objects->data, self->objects->len, width, height);
+  fovea_meta_write(buffer, tuning->meta, objects, self->objects->len, width, height);
+  g_clear_pointer(&normal, g_array_unref);
   frame->latency = (GstClockTime)(g_get_monotonic_time() - entered) * 1000;
   return buffer;
 }

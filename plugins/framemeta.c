@@ -18,6 +18,7 @@ static gboolean frame_meta_init(GstMeta *meta, gpointer params, GstBuffer *buffe
   frame->seq = 0;
   frame->model = NULL;
   frame->label_quarks = NULL;
+  frame->objects = NULL;
   frame->latency = 0;
   frame->analysed = FALSE;
   return TRUE;
@@ -26,12 +27,13 @@ static gboolean frame_meta_init(GstMeta *meta, gpointer params, GstBuffer *buffe
 static void frame_meta_free(GstMeta *meta, GstBuffer *buffer) {
   FoveaFrameMeta *frame = (FoveaFrameMeta *)meta;
   g_clear_pointer(&frame->label_quarks, g_array_unref);
+  g_clear_pointer(&frame->objects, g_array_unref);
 }
 
 /* Holds nothing that depends on size, colour or memory, so every transform keeps it. */
 static gboolean frame_meta_transform(GstBuffer *dest, GstMeta *meta, GstBuffer *buffer, GQuark type, gpointer data) {
   const FoveaFrameMeta *from = (const FoveaFrameMeta *)meta;
-  FoveaFrameMeta *to = fovea_frame_meta_add(dest, from->seq, from->model, from->label_quarks);
+  FoveaFrameMeta *to = fovea_frame_meta_add(dest, from->seq, from->model, from->label_quarks, from->objects);
   to->latency = from->latency;
   to->analysed = from->analysed;
   return TRUE;
@@ -49,11 +51,12 @@ static const GstMetaInfo *frame_meta_info(void) {
   return (const GstMetaInfo *)info;
 }
 
-FoveaFrameMeta *fovea_frame_meta_add(GstBuffer *buffer, guint64 seq, const gchar *model, GArray *label_quarks) {
+FoveaFrameMeta *fovea_frame_meta_add(GstBuffer *buffer, guint64 seq, const gchar *model, GArray *label_quarks, GArray *objects) {
   FoveaFrameMeta *frame = (FoveaFrameMeta *)gst_buffer_add_meta(buffer, frame_meta_info(), NULL);
   frame->seq = seq;
   frame->model = g_intern_string(model);
   frame->label_quarks = label_quarks ? g_array_ref(label_quarks) : NULL;
+  frame->objects = objects ? g_array_ref(objects) : NULL;
   return frame;
 }
 

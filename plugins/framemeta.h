@@ -13,12 +13,13 @@ typedef struct FoveaFrameMeta {
   GArray *label_quarks; /* GQuark by class index; shared, read-only; NULL when the model names no classes */
   GstClockTime latency; /* from entering the detector to leaving it */
   gboolean analysed;    /* FALSE: the objects are those of an earlier frame */
+  GArray *objects;      /* FoveaObject in parts of the frame, 0..1, as the detector gave them; shared, read-only; NULL is none */
 } FoveaFrameMeta;
 
 GType fovea_frame_meta_api_get_type(void);
 
-/* Adds one to a writable buffer. label_quarks gets its own reference. */
-FoveaFrameMeta *fovea_frame_meta_add(GstBuffer *buffer, guint64 seq, const gchar *model, GArray *label_quarks);
+/* Adds one to a writable buffer. label_quarks and objects, which may be NULL, get references of their own. */
+FoveaFrameMeta *fovea_frame_meta_add(GstBuffer *buffer, guint64 seq, const gchar *model, GArray *label_quarks, GArray *objects);
 /* That of the last detector the buffer went through, or NULL. Borrowed. */
 FoveaFrameMeta *fovea_frame_meta_get(GstBuffer *buffer);
 

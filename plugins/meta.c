@@ -4,6 +4,8 @@
 
 #include <gst/video/gstvideometa.h>
 
+#include "framemeta.h"
+
 #ifdef HAVE_GST_ANALYTICS
 #include <gst/analytics/analytics.h>
 #endif
@@ -168,19 +170,13 @@ static gint64 analytics_track_id(GstAnalyticsRelationMeta *relations, guint od_i
   return gst_analytics_tracking_mtd_get_info((GstAnalyticsTrackingMtd *)&track, &id, &first, &last, &lost) ? (gint64)(id & G_MAXINT64) : -1;
 }
 
-static gint label_index(GArray *label_quarks, GQuark label) {
-  for (guint i = 0; label_quarks && i < label_quarks->len; i++)
-    if (g_array_index(label_quarks, GQuark, i) == label)
-      return (gint)i;
-  return -1;
-}
-
+/* Scores are not compared: a scaled region has lost its own. */
 static gboolean same_place(const FoveaObject *a, const FoveaObject *b) {
   return fabsf(a->x0 - b->x0) <= 1.0f && fabsf(a->y0 - b->y0) <= 1.0f && fabsf(a->x1 - b->x1) <= 1.0f && fabsf(a->y1 - b->y1) <= 1.0f &&
-         fabsf(a->confidence - b->confidence) < 1e-4f && g_str_equal(a->label, b->label);
+         g_str_equal(a->label, b->label);
 }
 
-static void analytics_read(GstBuffer *buffer, GArray *label_quarks, GArray *objects) {
+static void analytics_read(GstBuffer *buffer, GArray *objects) {
   GstAnalyticsRelationMeta *relations = gst_buffer_get_analytics_relation_meta(buffer);
   GstAnalyticsMtd mtd;
   gpointer state = NULL;
@@ -195,7 +191,6 @@ static void analytics_read(GstBuffer *buffer, GArray *label_quarks, GArray *obje
     GQuark label = gst_analytics_od_mtd_get_obj_type(od);
     object_init(&object, label, x, y, w, h);
     object.confidence = confidence;
-    object.label_id = label_index(label_quarks, label);
     object.id = analytics_track_id(relations, mtd.id);
     guint i = 0;
     while (i < roi_count && !same_place(&g_array_index(objects, FoveaObject, i), &object))
@@ -205,6 +200,53 @@ static void analytics_read(GstBuffer *buffer, GArray *label_quarks, GArray *obje
   }
 }
 #endif
+
+/* --- both ------------------------------------------------------------------------------------------------------------------------ */
+
+static FoveaObject scaled(const FoveaObject *object, gfloat x, gfloat y) {
+  FoveaObject result = *object;
+  result.x0 *= x;
+  result.x1 *= x;
+  result.y0 *= y;
+  result.y1 *= y;
+  for (gint i = 0; i < object->landmark_count; i++) {
+    result.landmarks[i][0] *= x;
+    result.landmarks[i][1] *= y;
+  }
+  return result;
+}
+
+GArray *fovea_objects_normalise(const FoveaObject *objects, guint count, gint width, gint height) {
+  GArray *normal = g_array_sized_new(FALSE, FALSE, sizeof(FoveaObject), count);
+  for (guint i = 0; i < count; i++) {
+    FoveaObject object = scaled(&objects[i], 1.0f / (gfloat)width, 1.0f / (gfloat)height);
+    g_array_append_val(normal, object);
+  }
+  return normal;
+}
+
+/* The detector's own knowledge of the object that a meta describes by whole pixels, label and nothing else. */
+static void restore(FoveaObject *object, const FoveaFrameMeta *frame, gint width, gint height) {
+  const gfloat tolerance = 1.5f;
+  for (guint i = 0; frame->objects && i < frame->objects->len; i++) {
+    FoveaObject own = scaled(&g_array_index(frame->objects, FoveaObject, i), (gfloat)width, (gfloat)height);
+    if (fabsf(own.x0 - object->x0) > tolerance || fabsf(own.y0 - object->y0) > tolerance || fabsf(own.x1 - object->x1) > tolerance ||
+        fabsf(own.y1 - object->y1) > tolerance || !g_str_equal(own.label, object->label))
+      continue;
+    own.id = object->id;
+    *object = own;
+    return;
+  }
+}
+
+static gint label_index(GArray *label_quarks, GQuark label) {
+  if (!label)
+    return -1;
+  for (guint i = 0; label_quarks && i < label_quarks->len; i++)
+    if (g_array_index(label_quarks, GQuark, i) == label)
+      return (gint)i;
+  return -1;
+}
 
 void fovea_meta_write(GstBuffer *buffer, FoveaMetaKind kind, const FoveaObject *objects, guint count, gint width, gint height) {
   gboolean roi = kind != FOVEA_META_ANALYTICS;
@@ -220,9 +262,18 @@ void fovea_meta_write(GstBuffer *buffer, FoveaMetaKind kind, const FoveaObject *
 void fovea_meta_read(GstBuffer *buffer, gint width, gint height, GArray *label_quarks, GArray *objects) {
   gpointer state = NULL;
   GstMeta *meta;
+  guint first = objects->len;
   while ((meta = gst_buffer_iterate_meta_filtered(buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)))
     roi_read((GstVideoRegionOfInterestMeta *)meta, width, height, objects);
 #ifdef HAVE_GST_ANALYTICS
-  analytics_read(buffer, label_quarks, objects);
+  analytics_read(buffer, objects);
 #endif
+  const FoveaFrameMeta *frame = fovea_frame_meta_get(buffer);
+  for (guint i = first; i < objects->len; i++) {
+    FoveaObject *object = &g_array_index(objects, FoveaObject, i);
+    if (frame && object->label_id < 0)
+      restore(object, frame, width, height);
+    if (object->label_id < 0)
+      object->label_id = label_index(label_quarks, g_quark_try_string(object->label));
+  }
 }

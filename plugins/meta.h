@@ -42,8 +42,12 @@ gboolean fovea_meta_kind_available(FoveaMetaKind kind);
 /* Adds the objects to a writable buffer of a frame of width x height pixels. */
 void fovea_meta_write(GstBuffer *buffer, FoveaMetaKind kind, const FoveaObject *objects, guint count, gint width, gint height);
 
+/* A copy in parts of the frame instead of pixels, for the frame meta. Free with g_array_unref. */
+GArray *fovea_objects_normalise(const FoveaObject *objects, guint count, gint width, gint height);
+
 /* Appends every object that the buffer's metas hold, of either kind, to the array of FoveaObject; an object that is there in both
- * kinds comes once. label_quarks, an array of GQuark by class index, may be NULL; it gives label_id to kinds that do not carry one. */
+ * kinds comes once. What a meta has lost on its way (elements that scale drop the params of regions) or cannot carry is taken from the detector's
+ * frame meta. label_quarks, an array of GQuark by class index, may be NULL; it gives label_id where nothing else does. */
 void fovea_meta_read(GstBuffer *buffer, gint width, gint height, GArray *label_quarks, GArray *objects);
 
 G_END_DECLS

@@ -124,7 +124,8 @@ static bool parse_number(const char *text, bool integer, double *number) {
 static void read_number(Reader *reader, const FvKey *key, FvValue *value) {
   const FvYamlNode *node = value->node;
   bool integer = key->type == FV_KEY_INTEGER;
-  if (!node->quoted && parse_number(node->text, integer, &value->number) && value->number >= key->min &&
+  bool plain = !node->quoted || node->replaced; /* a variable in {…} must be quoted */
+  if (plain && parse_number(node->text, integer, &value->number) && value->number >= key->min &&
       value->number <= key->max)
     return;
   fv_problems_add(reader->problems, node->place, "%s must be a%s number from %g to %g, not '%s'", key->name,

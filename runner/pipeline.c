@@ -7,6 +7,7 @@
 #include "camera.h"
 #include "check.h"
 #include "config.h"
+#include "elements.h"
 
 #define MAX_QUEUED_RECORDS 1024
 #define ROOM_WAIT_US G_USEC_PER_SEC /* a file's records wait this long for a slow program before the oldest is dropped */
@@ -196,6 +197,7 @@ static gboolean begin_new(const char *name, FvProblems *problems, GError **error
     g_clear_error(&cause);
     return FALSE;
   }
+  fv_elements_find();
   fv_problems_init(problems, name);
   return TRUE;
 }

@@ -3,9 +3,12 @@
 #define FOVEA_TOOLS_COMMANDS_H
 
 int fv_command_bench(int argc, char **argv);
+int fv_command_check(int argc, char **argv);
+int fv_command_detect(int argc, char **argv);
 int fv_command_devices(int argc, char **argv);
 int fv_command_eval(int argc, char **argv);
 int fv_command_infer(int argc, char **argv);
 int fv_command_inspect(int argc, char **argv);
+int fv_command_run(int argc, char **argv);
 
 #endif

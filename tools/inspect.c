@@ -66,12 +66,6 @@ static void json_values(FvJson *json, const Inspection *it, bool input) {
   fv_json_close(json, ']');
 }
 
-static void json_numbers(FvJson *json, const char *key, const float *values, int count) {
-  fv_json_open(json, key, '[');
-  for (int i = 0; i < count; i++) fv_json_number(json, NULL, values[i], 7);
-  fv_json_close(json, ']');
-}
-
 static void json_description(FvJson *json, const FvModel *model) {
   const FvDescription *description = fv_model_description(model);
   const FvPreprocess *pre = &description->preprocess;
@@ -90,8 +84,8 @@ static void json_description(FvJson *json, const FvModel *model) {
   fv_json_string(json, "resize", resize_name(pre->resize));
   fv_json_int(json, "pad_value", pre->pad_value);
   fv_json_string(json, "channels", channels_name(pre->channels));
-  json_numbers(json, "mean", pre->mean, 3);
-  json_numbers(json, "scale", pre->scale, 3);
+  fv_json_numbers(json, "mean", (double[]){pre->mean[0], pre->mean[1], pre->mean[2]}, 3, 7);
+  fv_json_numbers(json, "scale", (double[]){pre->scale[0], pre->scale[1], pre->scale[2]}, 3, 7);
   fv_json_close(json, '}');
 }
 

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../plugins/json.h" /* the literals; this folder has a json.h of its own */
+
 void fv_json_init(FvJson *json) { *json = (FvJson){.text = g_string_new(NULL), .first = TRUE}; }
 
 char *fv_json_take(FvJson *json) {
-  char *text = g_string_free(json->text, FALSE);
+  char *text = json->text ? g_string_free(json->text, FALSE) : NULL;
   json->text = NULL;
   return text;
 }
@@ -16,21 +18,6 @@ void fv_json_print(FvJson *json) {
   char *text = fv_json_take(json);
   puts(text);
   g_free(text);
-}
-
-static void append_quoted(GString *text, const char *value) {
-  char *valid = g_utf8_make_valid(value, -1);
-  g_string_append_c(text, '"');
-  for (const guchar *c = (const guchar *)valid; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      g_string_append_printf(text, "\\%c", *c);
-    else if (*c < 0x20)
-      g_string_append_printf(text, "\\u%04x", *c);
-    else
-      g_string_append_c(text, (char)*c);
-  }
-  g_string_append_c(text, '"');
-  g_free(valid);
 }
 
 static void new_line(FvJson *json) {
@@ -43,7 +30,7 @@ static void begin_value(FvJson *json, const char *key) {
   json->first = FALSE;
   new_line(json);
   if (!key) return;
-  append_quoted(json->text, key);
+  fovea_json_append_string(json->text, key);
   g_string_append(json->text, ": ");
 }
 
@@ -68,7 +55,7 @@ void fv_json_close(FvJson *json, char bracket) {
 void fv_json_string(FvJson *json, const char *key, const char *value) {
   begin_value(json, key);
   if (value)
-    append_quoted(json->text, value);
+    fovea_json_append_string(json->text, value);
   else
     g_string_append(json->text, "null");
 }
@@ -78,22 +65,32 @@ void fv_json_int(FvJson *json, const char *key, gint64 value) {
   g_string_append_printf(json->text, "%" G_GINT64_FORMAT, value);
 }
 
-void fv_json_number(FvJson *json, const char *key, double value, int decimals) {
-  char number[G_ASCII_DTOSTR_BUF_SIZE + 320], format[8];
-  begin_value(json, key);
+static void append_number(GString *text, double value, int decimals) {
+  char number[G_ASCII_DTOSTR_BUF_SIZE + 320], format[8]; /* %f writes up to 309 digits before the point */
   if (!isfinite(value)) {
-    g_string_append(json->text, "null");
+    g_string_append(text, "null");
     return;
   }
   g_snprintf(format, sizeof format, "%%.%df", CLAMP(decimals, 0, 17));
   g_ascii_formatd(number, sizeof number, format, value);
   size_t length = strlen(number);
-  while (strchr(number, '.') && (number[length - 1] == '0' || number[length - 1] == '.')) {
-    gboolean point = number[length - 1] == '.';
-    number[--length] = '\0';
-    if (point) break;
+  while (strchr(number, '.') && strchr("0.", number[length - 1])) number[--length] = '\0';
+  g_string_append(text, number);
+}
+
+void fv_json_number(FvJson *json, const char *key, double value, int decimals) {
+  begin_value(json, key);
+  append_number(json->text, value, decimals);
+}
+
+void fv_json_numbers(FvJson *json, const char *key, const double *values, int count, int decimals) {
+  begin_value(json, key);
+  g_string_append_c(json->text, '[');
+  for (int i = 0; i < count; i++) {
+    if (i) g_string_append(json->text, ", ");
+    append_number(json->text, values[i], decimals);
   }
-  g_string_append(json->text, number);
+  g_string_append_c(json->text, ']');
 }
 
 void fv_json_bool(FvJson *json, const char *key, gboolean value) {

@@ -6,14 +6,19 @@
 #include <fovea/version.h>
 
 #include "commands.h"
+#include "nearest.h"
 #include "options.h"
 
 static const struct {
   const char *name, *summary;
   int (*run)(int argc, char **argv);
 } commands[] = {
+  {"detect", "find objects in a picture or video", fv_command_detect},
+  {"run", "run the cameras of a YAML file", fv_command_run},
+  {"check", "say what is wrong with a YAML file, or print it as gst-launch-1.0 lines", fv_command_check},
   {"infer", "run a model on tensors from .npy files", fv_command_infer},
   {"inspect", "show what a model is: inputs, outputs, operators, memory, kernels", fv_command_inspect},
+  {"eval", "measure a detector's mAP on annotated pictures", fv_command_eval},
   {"bench", "measure load time, latency and memory of a model", fv_command_bench},
   {"devices", "list the devices that models can run on", fv_command_devices},
 };
@@ -24,35 +29,10 @@ static void print_help(FILE *to) {
   fprintf(to, "\n  --help    this text; fovea COMMAND --help tells the options of one\n  --version\n");
 }
 
-/* Levenshtein's distance between short words. */
-static int edit_distance(const char *a, const char *b) {
-  int row[32], columns = (int)strlen(b);
-  for (int j = 0; j <= columns; j++) row[j] = j;
-  for (int i = 1; a[i - 1]; i++) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (int j = 1; j <= columns; j++) {
-      int change = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-    }
-  }
-  return row[columns];
-}
-
 static int unknown(const char *name) {
-  const char *nearest = NULL;
-  int distance = 3; /* further away is no misspelling */
-  for (size_t i = 0; i < G_N_ELEMENTS(commands) && strlen(name) < 32; i++) {
-    int d = edit_distance(name, commands[i].name);
-    if (d >= distance) continue;
-    distance = d;
-    nearest = commands[i].name;
-  }
-  if (nearest)
-    fprintf(stderr, "fovea: there is no command '%s' (did you mean '%s'?); see fovea --help\n", name, nearest);
-  else
-    fprintf(stderr, "fovea: there is no command '%s'; see fovea --help\n", name);
+  const char *names[G_N_ELEMENTS(commands) + 1] = {NULL};
+  for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) names[i] = commands[i].name;
+  fprintf(stderr, "fovea: there is no command '%s'%s; see fovea --help\n", name, fv_did_you_mean(name, names));
   return FV_EXIT_USAGE;
 }
 

@@ -11,6 +11,7 @@ enum {
   FV_EXIT_OK = 0,
   FV_EXIT_FAILURE = 1, /* the work could not be done: files, models, devices */
   FV_EXIT_USAGE = 2,   /* the command line is wrong */
+  FV_EXIT_INTERRUPTED = 130, /* SIGINT: what was written is complete as far as it goes */
 };
 
 /* "fovea COMMAND: sentence" on stderr; returns FV_EXIT_FAILURE. */

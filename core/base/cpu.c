@@ -8,6 +8,8 @@
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 /* In rising order; a level allows everything up to and including its own row of the same family. */
@@ -20,11 +22,19 @@ static const struct {
 };
 enum { LEVELS = sizeof levels / sizeof levels[0] };
 
+#if defined(__x86_64__)
+/* Not every compiler's __builtin_cpu_supports knows this one. */
+static int has_f16c(void) {
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+#endif
+
 static unsigned detect(void) {
   unsigned flags = 0;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) flags |= FV_CPU_AVX2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) flags |= FV_CPU_AVX2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
     flags |= FV_CPU_AVX512;

@@ -7,7 +7,7 @@
 /* What folding may cost: a hostile file could otherwise ask for hours and terabytes. Nodes beyond a bound stay in the graph. */
 #define FOLD_MAX_BYTES (INT64_C(64) << 20)        /* outputs of one node */
 #define FOLD_MAX_TOTAL_BYTES (INT64_C(512) << 20) /* outputs of all of them */
-#define FOLD_MAX_WORK (INT64_C(1) << 30)          /* elements read and written, and multiply-accumulates, in all */
+#define FOLD_MAX_WORK (INT64_C(1) << 28)          /* elements read and written, and multiply-accumulates, in all */
 
 typedef struct Folding {
   FvGraph *graph;
@@ -155,6 +155,7 @@ int fv_graph_prepare(FvGraph *graph, FvError *err) {
   FvError local;
   Folding fold = {graph, FOLD_MAX_TOTAL_BYTES, FOLD_MAX_WORK, err ? err : &local};
   int result = fix_inputs(graph, fold.err);
+  if (result == 0) sweep(graph); /* what no output needs may be as wrong as it likes */
   for (int n = 0; result == 0 && n < graph->node_count; n++) {
     FvNode *node = graph->nodes[n];
     result = prepare_node(&fold, node);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* The message is unpacked into the graph's arena, so that weights need no second copy. Small messages grow when unpacked (an empty node
  * takes 2 bytes in the file and some hundred here), hence a bound: twice the file for the weights, and room for the structure of the
  * largest graph that is allowed. */
@@ -78,13 +80,9 @@ static int read_metadata(FvImporter *in, FvOnnxModel *model) {
   model->metadata_count = (int)count;
   const char *name = text_or_empty(in->proto->producer_name), *version = text_or_empty(in->proto->producer_version);
   model->producer = fv_arena_printf(&in->graph->arena, "%.128s%s%.128s", name, *name && *version ? " " : "", version);
-  return model->producer ? 0 : fv_onnx_no_memory(in);
-}
-
-/* Names from the file end up in messages, and messages on terminals: no escape sequences. */
-static void sanitise(FvError *err) {
-  for (char *at = err ? err->message : NULL; at && *at; at++)
-    if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = '?';
+  if (!model->producer) return fv_onnx_no_memory(in);
+  fv_text_clean(model->producer);
+  return 0;
 }
 
 static int read_model(FvImporter *in, FvOnnxModel *model) {
@@ -109,7 +107,7 @@ int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxMod
   int result = in.proto ? read_model(&in, &found) : in.err->code;
   fv_names_finish(&in.names);
   if (result < 0) {
-    sanitise(err);
+    if (err) fv_text_clean(err->message); /* names from the file, which end up on terminals */
     fv_graph_destroy(&in.graph);
     return result;
   }

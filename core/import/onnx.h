@@ -19,7 +19,7 @@ typedef struct FvOnnxPair {
 /* What a file holds. Everything lives in the graph's arena. */
 typedef struct FvOnnxModel {
   FvGraph *graph; /* sorted; shapes as declared, -1 where open */
-  const char *producer;
+  char *producer; /* exporter's name and version; may be empty */
   int opset;          /* of the default domain */
   int node_count;     /* in the file */
   int64_t parameters; /* elements of all initialisers */

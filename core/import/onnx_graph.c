@@ -1,17 +1,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "import/onnx_internal.h"
 #include "ir/op.h"
 
-/* Names live on in messages, lists and file names: bounded, and without control characters. */
+/* Names live on in messages, lists, JSON and file names: bounded, and clean. */
 static int check_name(FvImporter *in, const char *name, const char *what) {
   size_t length = strlen(name);
   if (length > FV_MAX_NAME)
     return fv_error_set(in->err, FV_ERR_LIMIT, "the name of %s '%.64s…' is longer than %d bytes", what, name, FV_MAX_NAME);
-  for (size_t i = 0; i < length; i++)
-    if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-      return fv_error_set(in->err, FV_ERR_FORMAT, "the name of %s '%.64s' contains control characters", what, name);
+  if (!fv_text_is_clean(name))
+    return fv_error_set(in->err, FV_ERR_FORMAT, "the name of %s '%.64s' has control characters or is not UTF-8", what, name);
   return 0;
 }
 

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Bound on the positions in a window. Padding lets a kernel be larger than any input, and a frame must not take hours. */
+#define MAX_TAPS (1 << 24)
+
 /* An attribute with `count` integers in [low, FV_MAX_DIM]; all `fallback` when it is absent. */
 static int read_axes(const FvNode *node, const char *name, int count, int64_t low, int64_t fallback, int64_t *values, FvInfer *infer) {
   int found = fv_node_ints(node, name, values, count);
@@ -29,7 +32,7 @@ static int read_auto_pad(const FvNode *node, FvAutoPad *auto_pad, FvInfer *infer
 }
 
 int fv_infer_window(const FvNode *node, int spatial_rank, const int64_t *kernel, FvWindow *window, FvAutoPad *auto_pad, FvInfer *infer) {
-  int64_t pads[2 * FV_MAX_SPATIAL];
+  int64_t pads[2 * FV_MAX_SPATIAL], taps = 1;
   *window = (FvWindow){.spatial_rank = spatial_rank};
   if (!kernel && !fv_node_attr(node, "kernel_shape")) return fv_infer_error(infer, "kernel_shape is missing");
   int rc = read_axes(node, "kernel_shape", spatial_rank, 1, 1, window->kernel, infer);
@@ -46,16 +49,12 @@ int fv_infer_window(const FvNode *node, int spatial_rank, const int64_t *kernel,
     if (window->kernel[d] < 1) return fv_infer_error(infer, "the kernel is empty along axis %d", d);
     if (window->kernel[d] > FV_MAX_DIM || fv_window_extent(window, d) > FV_MAX_DIM)
       return fv_error_set(infer->err, FV_ERR_LIMIT, "the dilated kernel spans more than %lld elements", (long long)FV_MAX_DIM);
+    taps *= window->kernel[d];
+    if (taps > MAX_TAPS) return fv_error_set(infer->err, FV_ERR_LIMIT, "the kernel has more than %d positions", MAX_TAPS);
     window->pad_begin[d] = *auto_pad == FV_AUTO_PAD_NOTSET ? pads[d] : 0;
     window->pad_end[d] = *auto_pad == FV_AUTO_PAD_NOTSET ? pads[spatial_rank + d] : 0;
   }
   return 0;
-}
-
-int64_t fv_window_taps(const FvWindow *window) {
-  int64_t taps = 1;
-  for (int d = 0; d < window->spatial_rank; d++) taps *= window->kernel[d];
-  return taps;
 }
 
 static void pad_to_same(FvWindow *window, int d, bool upper, int64_t in) {

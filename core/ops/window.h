@@ -14,7 +14,6 @@ int fv_infer_window(const FvNode *node, int spatial_rank, const int64_t *kernel,
 static inline int64_t fv_window_extent(const FvWindow *window, int axis) {
   return (window->kernel[axis] - 1) * window->dilation[axis] + 1;
 }
-int64_t fv_window_taps(const FvWindow *window);
 /* Turns auto_pad into pads and writes the number of window positions along each axis of in (spatial dims). */
 int fv_infer_window_output(FvWindow *window, FvAutoPad auto_pad, const int64_t *in, bool ceil_mode, int64_t *out, FvInfer *infer);
 

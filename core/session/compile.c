@@ -160,7 +160,10 @@ static int compile_node(FvPlan *plan, const FvNode *node, Query *query, FvError 
     return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
   }
   for (int i = 0; i < node->input_count; i++) step->in[i] = node->inputs[i] ? node->inputs[i]->slot : -1;
-  for (int i = 0; i < node->output_count; i++) step->out[i] = node->outputs[i] ? node->outputs[i]->slot : -1;
+  for (int i = 0; i < node->output_count; i++) {
+    step->out[i] = node->outputs[i] ? node->outputs[i]->slot : -1;
+    step->is_dynamic |= node->outputs[i] && node->outputs[i]->dynamic;
+  }
   const FvKernel *kernel = select_with_copies(plan, step, query, copied);
   FvStep mine = *step;
   plan->step_count--; /* copies come first */

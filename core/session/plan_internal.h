@@ -17,6 +17,7 @@ typedef struct FvStep {
   size_t scratch_bytes;   /* of one part */
   int parts;
   int64_t macs;
+  bool is_dynamic;        /* some output's length is known only after running */
 } FvStep;
 
 struct FvPlan {

@@ -112,6 +112,12 @@ static void run_part(void *arg, int part) {
   job->step->kernel->run(&call);
 }
 
+/* A length that depends on the data starts at its bound; the kernel lowers it. */
+static void reset_dynamic(FvSession *session, const FvStep *step) {
+  for (int i = 0; i < step->node->output_count; i++)
+    if (step->out[i] >= 0) session->tensors[step->out[i]].dims[0] = session->plan->layout.slots[step->out[i]].tensor.dims[0];
+}
+
 static void run_step(const FvStep *step, FvKernelCall *call) {
   Job job = {step, call};
   if (!step->kernel)
@@ -133,6 +139,7 @@ int fv_session_run(FvSession *session, FvError *err) {
   const FvPlan *plan = session->plan;
   for (int s = 0; s < plan->step_count; s++) {
     uint64_t before = session->step_ns ? fv_session_now() : 0;
+    if (plan->steps[s].is_dynamic) reset_dynamic(session, &plan->steps[s]);
     run_step(&plan->steps[s], &session->calls[s]);
     if (session->step_ns) session->step_ns[s] = fv_session_now() - before;
   }

@@ -422,14 +422,6 @@ static void name_classes(FvScene *s, char **labels, int count) {
   free(coco);
 }
 
-static void set_defaults(FvDescription *d) {
-  d->threshold = 0.25f;
-  d->iou_threshold = 0.45f;
-  d->head.variance[0] = 0.1f;
-  d->head.variance[1] = 0.2f;
-  for (int c = 0; c < 3; c++) d->preprocess.scale[c] = 1.0f;
-}
-
 static bool match(FvScene *s, int names) {
   if (names && is_ultralytics(s, names)) return true;
   for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -443,7 +435,7 @@ static bool match(FvScene *s, int names) {
 int fv_description_infer(FvDescription *description, const char *name, const FvGraph *graph, const FvMetadata *metadata, int metadata_count, FvError *err) {
   FvScene s = {.d = description, .graph = graph, .metadata = metadata, .metadata_count = metadata_count};
   *description = (FvDescription){0};
-  set_defaults(description);
+  fv_description_set_defaults(description);
   snprintf(description->source, sizeof description->source, "graph");
   description->name = strdup(name);
   if (!description->name) return fv_error_set(err, FV_ERR_NO_MEMORY, "%s: no memory", name);

@@ -12,9 +12,11 @@ char *fv_config_find(const char *kind, const char *file);
 /* What a `labels` value means: a path as it is or beside the file `beside` (when not NULL), else a name for labels/NAME.txt. malloc'ed, or NULL when there is no such file. */
 char *fv_labels_find(const char *name, const char *beside);
 
-/* fv_description_read_yaml for text that came inside a model: it may not name files. */
-int fv_description_read_embedded(FvDescription *description, const char *text, size_t size, const char *path, FvError *err);
+/* What holds where neither graph nor file says otherwise. */
+void fv_description_set_defaults(FvDescription *description);
 
+/* fv_description_read_labels from memory; path is for messages. */
+int fv_description_parse_labels(FvDescription *description, const char *text, size_t size, const char *path, FvError *err);
 /* Takes ownership of labels and its strings. */
 void fv_description_set_labels(FvDescription *description, char **labels, int count);
 void fv_labels_free(char **labels, int count);

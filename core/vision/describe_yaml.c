@@ -409,6 +409,7 @@ static int read_yaml(FvDescription *description, const char *text, size_t size, 
   FvReader r = {.path = path, .d = description, .err = err, .embedded = embedded};
   if ((int64_t)size > FV_MAX_CONFIG_BYTES)
     return fv_error_set(err, FV_ERR_LIMIT, "%s: %zu bytes, more than the %lld allowed", path, size, (long long)FV_MAX_CONFIG_BYTES);
+  if (description->preprocess.scale[0] == 0) fv_description_set_defaults(description); /* nobody has described anything yet */
   if (!yaml_parser_initialize(&r.parser)) return fv_error_set(err, FV_ERR_NO_MEMORY, "%s: no memory", path);
   yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);
   int result = read_document(&r);

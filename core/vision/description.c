@@ -30,6 +30,14 @@ const char *fv_description_label(const FvDescription *description, int label, ch
   return scratch;
 }
 
+void fv_description_set_defaults(FvDescription *d) {
+  d->threshold = 0.25f;
+  d->iou_threshold = 0.45f;
+  d->head.variance[0] = 0.1f;
+  d->head.variance[1] = 0.2f;
+  for (int c = 0; c < 3; c++) d->preprocess.scale[c] = 1.0f;
+}
+
 void fv_labels_free(char **labels, int count) {
   for (int i = 0; labels && i < count; i++) free(labels[i]);
   free(labels);

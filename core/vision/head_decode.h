@@ -116,8 +116,8 @@ typedef struct FvPriorWalk {
   int level, y, x, anchor;
 } FvPriorWalk;
 typedef struct FvPrior {
-  float cx, cy, width, height, stride;
-  int x, y;
+  float cx, cy, width, height;
+  int level, x, y;
 } FvPrior;
 /* Start with a zeroed walk; false behind the last. */
 bool fv_prior_next(const FvDetector *detector, FvPriorWalk *walk, FvPrior *prior);

@@ -1,7 +1,7 @@
 /* NanoDet and other heads with generalised focal loss: distances to the four sides are expectations over `bins` of a softmax.
  *
- * NanoDet exports two outputs per stride, class scores and distributions, with a cell's point in its middle; NanoDet-Plus one output
- * [1, N, classes + 4 * bins] for all strides, with the point at the cell's corner. */
+ * NanoDet exports two outputs per stride, class scores and distributions, with a cell's point at
+ * (cell + 0.5) * stride - 0.5; NanoDet-Plus one output [1, N, classes + 4 * bins] for all strides, with the point at cell * stride. */
 #include "vision/head_decode.h"
 
 static int distances(const FvDetector *d) { return 4 * d->description->head.bins; }
@@ -50,7 +50,7 @@ static void distance_box(const FvDetector *d, const float *p, int64_t step, floa
 }
 
 /* Every class over the threshold is a candidate of its own, with the same box. */
-static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridView *boxes, float stride, float middle, float threshold) {
+static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridView *boxes, float stride, float shift, float threshold) {
   if (!classes->data || !boxes->data) return;
   for (int y = 0; y < classes->height; y++) {
     for (int x = 0; x < classes->width; x++) {
@@ -64,8 +64,8 @@ static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridV
         int slot = fv_candidates_add(&d->candidates, score);
         if (slot < 0) continue;
         if (!known)
-          distance_box(d, boxes->data + y * boxes->row_stride + x * boxes->column_stride, boxes->channel_stride, ((float)x + middle) * stride,
-                       ((float)y + middle) * stride, stride, &box);
+          distance_box(d, boxes->data + y * boxes->row_stride + x * boxes->column_stride, boxes->channel_stride, (float)x * stride + shift,
+                       (float)y * stride + shift, stride, &box);
         known = true;
         d->candidates.boxes[slot] = box;
         d->candidates.boxes[slot].label = c;
@@ -87,7 +87,8 @@ static void decode_nanodet(FvDetector *d, float threshold) {
       classes = fv_head_level(d, l, l, 1, false, &at);
       boxes = fv_head_level(d, head->stride_count + l, l, 1, false, &from);
     }
-    decode_level(d, &classes, &boxes, (float)head->strides[l], d->role_count == 1 ? 0.0f : 0.5f, threshold);
+    float stride = (float)head->strides[l];
+    decode_level(d, &classes, &boxes, stride, d->role_count == 1 ? 0.0f : 0.5f * (stride - 1), threshold);
   }
 }
 

@@ -9,7 +9,7 @@ bool fv_prior_next(const FvDetector *d, FvPriorWalk *walk, FvPrior *prior) {
   int level = walk->level;
   float stride = (float)head->strides[level];
   const float *size = head->anchors[level][walk->anchor];
-  *prior = (FvPrior){((float)walk->x + 0.5f) * stride, ((float)walk->y + 0.5f) * stride, size[0], size[1], stride, walk->x, walk->y};
+  *prior = (FvPrior){((float)walk->x + 0.5f) * stride, ((float)walk->y + 0.5f) * stride, size[0], size[1], level, walk->x, walk->y};
   if (++walk->anchor == head->anchor_count[level]) {
     walk->anchor = 0;
     if (++walk->x == d->grid_width[level]) walk->x = 0, walk->y++;
@@ -32,11 +32,11 @@ static bool bind_ssd(FvDetector *d) {
   return d->decoded || fv_head_fit_grids(d, m.rows, true);
 }
 
-/* Priors are cut to the input, as SSD's authors and UltraFace do. */
-static void clip_prior(FvPrior *prior, const FvPreprocess *input) {
-  float width = (float)input->width, height = (float)input->height;
-  prior->cx = fminf(prior->cx, width);
-  prior->cy = fminf(prior->cy, height);
+/* UltraFace's priors: the cells of a stride divide the input evenly, also where the stride does not divide its size; sizes are cut to the input. */
+static void place_prior(const FvDetector *d, int level, FvPrior *prior) {
+  float width = (float)d->description->preprocess.width, height = (float)d->description->preprocess.height;
+  prior->cx = ((float)prior->x + 0.5f) * width / (float)d->grid_width[level];
+  prior->cy = ((float)prior->y + 0.5f) * height / (float)d->grid_height[level];
   prior->width = fminf(prior->width, width);
   prior->height = fminf(prior->height, height);
 }
@@ -52,7 +52,7 @@ static void ssd_row(FvDetector *d, const float *boxes, int64_t box_step, const f
     FvBox *box = &d->candidates.boxes[slot];
     box->label = c - head->background;
     if (prior) {
-      clip_prior(prior, &d->description->preprocess);
+      place_prior(d, prior->level, prior);
       fv_box_from_prior(box, head, prior, boxes, box_step);
     } else {
       fv_box_from_coding(box, head->box_coding == FV_BOX_DEFAULT ? FV_BOX_XYXY_UNIT : head->box_coding, boxes, box_step, &d->description->preprocess);

@@ -3,33 +3,24 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "vision/describe_internal.h"
 
-/* Bytes of the UTF-8 character at p, 0 when it is none or a control character. */
-static size_t character(const unsigned char *p, size_t left) {
-  if (p[0] < 0x80) return p[0] >= 0x20 && p[0] != 0x7f ? 1 : 0;
-  size_t length = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-  if (!length || length > left) return 0;
-  for (size_t i = 1; i < length; i++)
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  if (p[0] == 0xc2 && p[1] < 0xa0) return 0;                                     /* C1 controls */
-  if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0)) return 0; /* overlong, surrogates */
-  if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90)) return 0; /* overlong, beyond U+10FFFF */
-  return length;
+/* Tabs are tolerated in a label, other control characters are not. */
+static bool is_label(const char *text) {
+  while (*text) {
+    int step = *text == '\t' ? 1 : fv_text_step(text);
+    if (step == 0) return false;
+    text += step;
+  }
+  return true;
 }
 
 char *fv_label_copy(const char *text, size_t length) {
-  if (length > FV_MAX_LABEL_BYTES) return NULL;
-  for (size_t i = 0; i < length;) {
-    size_t step = text[i] == '\t' ? 1 : character((const unsigned char *)text + i, length - i);
-    if (!step) return NULL;
-    i += step;
-  }
-  char *copy = malloc(length + 1);
-  if (!copy) return NULL;
-  memcpy(copy, text, length);
-  copy[length] = 0;
-  return copy;
+  char *copy = length > FV_MAX_LABEL_BYTES ? NULL : strndup(text, length);
+  if (!copy || (strlen(copy) == length && is_label(copy))) return copy;
+  free(copy);
+  return NULL;
 }
 
 static size_t trimmed(const char *text, size_t length) {
@@ -65,15 +56,11 @@ static int parse(const char *text, size_t size, const char *path, char **labels,
   return FV_OK;
 }
 
-int fv_description_read_labels(FvDescription *description, const char *path, FvError *err) {
-  void *file;
-  size_t size;
-  int result = fv_file_read(path, FV_MAX_CONFIG_BYTES, &file, &size, err);
-  if (result < 0) return result;
-  const char *text = file;
+int fv_description_parse_labels(FvDescription *description, const char *text, size_t size, const char *path, FvError *err) {
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, size -= 3;
   int64_t count = count_lines(text, size);
   char **labels = NULL;
+  int result = FV_OK;
   if (count < 1 || count > FV_MAX_LABELS)
     result = fv_error_set(err, count < 1 ? FV_ERR_CONFIG : FV_ERR_LIMIT, "%s: %lld class names, not within 1 to %d", path, (long long)count, FV_MAX_LABELS);
   else if (description->class_count && description->class_count != count)
@@ -85,6 +72,15 @@ int fv_description_read_labels(FvDescription *description, const char *path, FvE
     fv_description_set_labels(description, labels, (int)count);
   else
     fv_labels_free(labels, (int)count);
-  free(file);
+  return result;
+}
+
+int fv_description_read_labels(FvDescription *description, const char *path, FvError *err) {
+  void *text;
+  size_t size;
+  int result = fv_file_read(path, FV_MAX_CONFIG_BYTES, &text, &size, err);
+  if (result < 0) return result;
+  result = fv_description_parse_labels(description, text, size, path, err);
+  free(text);
   return result;
 }

@@ -251,6 +251,8 @@ static void test_names(void) {
   EXPECT_ERROR(&build, FV_ERR_LIMIT, "longer than 1023 bytes");
   build.graph.node[0]->name = build_string(&build, "bell\a\x1b[2J");
   EXPECT_ERROR(&build, FV_ERR_FORMAT, "control characters", "bell??[2J");
+  build.graph.node[0]->name = build_string(&build, "caf\xe9");
+  EXPECT_ERROR(&build, FV_ERR_FORMAT, "not UTF-8", "'caf?'");
   build.graph.node[0]->name = build_string(&build, "first");
   build.graph.node[0]->op_type = build_string(&build, "Co\x1bnv");
   EXPECT_ERROR(&build, FV_ERR_UNSUPPORTED, "operator Co?nv");

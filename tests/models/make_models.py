@@ -80,11 +80,11 @@ def unfit():
 TINY_YAML = """\
 name: tiny
 family: ssd
-input: {width: 32, height: 24, resize: stretch, channels: rgb, mean: [0, 0, 0], scale: [0.003921569, 0.003921569, 0.003921569]}
-head: {box: xyxy-unit, background: false}
+preprocess: {width: 32, height: 24, resize: stretch, channels: rgb, mean: [0, 0, 0], std: [255, 255, 255]}
+head: {boxes: xyxy-unit, background: false}
 labels: [square, stripe]
 threshold: 0.4
-iou_threshold: 0.5
+iou-threshold: 0.5
 """
 
 

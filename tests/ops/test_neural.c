@@ -87,6 +87,7 @@ static const Case cases[] = {
   {"max-pool/bytes", NULL, "MaxPool", 12, {T(I8, 3, (1, 1, 3), -5, -3, -9)}, {INTS("kernel_shape", 2), INTS("pads", 1, 0)}, .out = {T(I8, 3, (1, 1, 3), -5, -3, -3)}},
   {"max-pool/dilated", NULL, "MaxPool", 12, {F(3, (1, 1, 4), 1, 9, 2, 3)}, {INTS("kernel_shape", 2), INTS("dilations", 2)}, .out = {F(3, (1, 1, 2), 2, 9)}},
   {"max-pool/no-kernel", NULL, "MaxPool", 12, {NINE}, .error = "kernel_shape is missing"},
+  {"max-pool/kernel-huge", NULL, "MaxPool", 12, {NINE}, {INTS("kernel_shape", 0x7fffffff, 1), STRING("auto_pad", "SAME_UPPER")}, .error = "more than 16777216 positions"},
   {"max-pool/storage-order", NULL, "MaxPool", 12, {NINE}, {INTS("kernel_shape", 2, 2), INT("storage_order", 2)}, .error = "storage_order 2"},
   {"average-pool/excludes-padding", NULL, "AveragePool", 19, {F(3, (1, 1, 2), 2, 4)}, {INTS("kernel_shape", 2), INTS("pads", 1, 1)}, .out = {F(3, (1, 1, 3), 2, 3, 4)}},
   {"average-pool/includes-padding", NULL, "AveragePool", 19, {F(3, (1, 1, 2), 2, 4)}, {INTS("kernel_shape", 2), INTS("pads", 1, 1), INT("count_include_pad", 1)},

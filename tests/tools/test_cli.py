@@ -10,7 +10,7 @@ import onnx_bytes as ob
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
-COMMANDS = ['infer', 'inspect', 'bench', 'devices']
+COMMANDS = ['infer', 'inspect', 'eval', 'bench', 'devices']
 
 
 def fovea(*args):
@@ -171,6 +171,37 @@ def test_inspect_knows_a_real_detector(tmp):
     info = json.loads(out)
     assert info['family'] == 'nanodet' and info['preprocess']['width'] == 320, info['family']
     assert info['operators']['Conv'] == 73 and 300e6 < info['macs'] < 400e6
+
+
+def test_eval_refuses_what_it_cannot_measure(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    refuses(2, '--images DIR is missing', 'eval', model, '--annotations', 'a.json')
+    refuses(2, '--annotations FILE is missing', 'eval', model, '--images', tmp)
+    refuses(2, '--threshold must', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--threshold', '2')
+    refuses(2, '--max-detections must', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--max-detections', '0')
+    refuses(1, 'sum', 'eval', model, '--images', tmp, '--annotations', 'a.json')
+
+
+def test_eval_measures_a_real_detector(tmp):
+    model, coco = SHARED + '/models/onnx/nanodet_m_320.onnx', SHARED + '/media/coco/'
+    if not os.path.exists(model) or not os.path.exists(coco):
+        return 'no test material in FOVEA_SHARED_DIR'
+    with open(coco + 'instances.json') as file:
+        truth = json.load(file)
+    truth['images'] = truth['images'][:4]
+    ids = {image['id'] for image in truth['images']}
+    truth['annotations'] = [a for a in truth['annotations'] if a['image_id'] in ids]
+    some = write(tmp + '/some.json', json.dumps(truth).encode())
+    rc, out, err = fovea('eval', model, '--images', coco + 'images', '--annotations', some, '--json', '--detections', tmp + '/found.json')
+    assert rc == 0 and err == '', err
+    result = json.loads(out)
+    assert result['images'] == 4 and 0.05 < result['map'] < result['ap50'] <= 1, result
+    assert all(0 <= ap <= 1 for ap in result['per_class'].values())
+    with open(tmp + '/found.json') as file:
+        found = json.load(file)
+    assert len(found) == result['detections'] > 0 and set(found[0]) == {'image_id', 'category_id', 'bbox', 'score'} and len(found[0]['bbox']) == 4
+    refuses(1, 'no such file', 'eval', model, '--images', tmp, '--annotations', some)
+    refuses(1, 'absent.json', 'eval', model, '--images', tmp, '--annotations', tmp + '/absent.json')
 
 
 def main():

@@ -1,0 +1,182 @@
+#include "support.h"
+
+#include <glib/gstdio.h>
+
+#include "canvas.h"
+#include "modelcache.h"
+#include "stats.h"
+
+/* --- stats --- */
+
+static void add_total(FoveaStats *stats, guint64 ns) {
+  const guint64 times[FOVEA_STAGE_COUNT] = {0, 0, 0, ns};
+  fovea_stats_add_times(stats, times);
+}
+
+static void quantiles_look_back_on_the_window(void) {
+  FoveaStats stats;
+  fovea_stats_init(&stats);
+  g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 0.5), ==, 0);
+  for (guint64 i = 1; i <= 100; i++)
+    add_total(&stats, 101 - i);
+  g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 0.5), ==, 50);
+  g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 0.95), ==, 95);
+  g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 1.0), ==, 100);
+  for (guint i = 0; i < FOVEA_STATS_WINDOW; i++)
+    add_total(&stats, 7);
+  g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 1.0), ==, 7);
+  fovea_stats_finish(&stats);
+}
+
+/* --- plans shared by elements --- */
+
+static FoveaSharedPlan *acquire(const gchar *file, gint threads) {
+  FvError err = {FV_OK, ""};
+  gchar *path = test_model(file);
+  FoveaSharedPlan *shared = fovea_plan_acquire(path, NULL, NULL, "cpu", threads, &err);
+  g_assert_cmpstr(err.message, ==, "");
+  g_free(path);
+  return shared;
+}
+
+static void same_settings_share_one_plan(void) {
+  FoveaSharedPlan *a = acquire("tiny.onnx", 1), *b = acquire("tiny.onnx", 1), *other = acquire("tiny.onnx", 2);
+  g_assert_true(fovea_plan_get(a) == fovea_plan_get(b));
+  g_assert_true(fovea_plan_get(a) != fovea_plan_get(other));
+  g_assert_cmpuint(fovea_plan_label_quarks(a)->len, ==, 2);
+  fovea_plan_release(&a);
+  g_assert_null(a);
+  FoveaSharedPlan *again = acquire("tiny.onnx", 1);
+  g_assert_true(again == b);
+  fovea_plan_release(&again);
+  fovea_plan_release(&b);
+  fovea_plan_release(&other);
+  fovea_plan_release(&other);
+}
+
+static gpointer acquire_in_thread(gpointer data) {
+  return acquire("tiny.onnx", 1);
+}
+
+static void threads_that_come_together_get_the_same_plan(void) {
+  GThread *threads[8];
+  FoveaSharedPlan *plans[G_N_ELEMENTS(threads)];
+  for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+    threads[i] = g_thread_new("acquire", acquire_in_thread, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(threads); i++) {
+    plans[i] = g_thread_join(threads[i]);
+    g_assert_true(plans[i] == plans[0]);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+    fovea_plan_release(&plans[i]);
+}
+
+static void changed_file_is_another_model(void) {
+  gchar *from = test_model("tiny.onnx"), *description = test_model("tiny.yaml"), *data = NULL;
+  gsize size = 0;
+  gchar *directory = g_dir_make_tmp("fovea-cache-XXXXXX", NULL), *path = g_build_filename(directory, "model.onnx", NULL);
+  FvError err = {FV_OK, ""};
+  g_assert_true(g_file_get_contents(from, &data, &size, NULL));
+  g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL));
+  FoveaSharedPlan *before = fovea_plan_acquire(path, description, NULL, "cpu", 1, &err);
+  g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL)); /* replaces the file by a new one */
+  FoveaSharedPlan *after = fovea_plan_acquire(path, description, NULL, "cpu", 1, &err);
+  g_assert_nonnull(before);
+  g_assert_nonnull(after);
+  g_assert_true(before != after);
+  fovea_plan_release(&before);
+  fovea_plan_release(&after);
+  g_unlink(path);
+  g_rmdir(directory);
+  g_free(path);
+  g_free(directory);
+  g_free(data);
+  g_free(description);
+  g_free(from);
+}
+
+static void failures_are_told_and_not_remembered(void) {
+  for (guint i = 0; i < 2; i++) {
+    FvError err = {FV_OK, ""};
+    gchar *path = test_model("garbage.onnx");
+    g_assert_null(fovea_plan_acquire(path, NULL, NULL, "cpu", 1, &err));
+    g_assert_cmpint(err.code, <, 0);
+    g_assert_cmpuint(strlen(err.message), >, 0);
+    g_free(path);
+  }
+}
+
+/* --- canvas --- */
+
+/* BT.601 limited: white is 235, 128, 128; red is 82, 90, 240 (ITU-R BT.601 table). */
+static void paint_follows_the_color_matrix(void) {
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_NV12, 320, 240);
+  gst_video_colorimetry_from_string(&info.colorimetry, GST_VIDEO_COLORIMETRY_BT601);
+  FoveaPaint white = fovea_canvas_paint(&info, (FoveaColor){255, 255, 255}), red = fovea_canvas_paint(&info, (FoveaColor){255, 0, 0});
+  const guint8 expected_white[] = {235, 128, 128}, expected_red[] = {81, 90, 240};
+  for (guint i = 0; i < 3; i++) {
+    g_assert_cmpint(white.value[i], ==, expected_white[i]);
+    g_assert_cmpint(ABS(red.value[i] - expected_red[i]), <=, 1);
+  }
+}
+
+static guint count_value(GstBuffer *buffer, gsize size, guint8 value) {
+  guint count = 0;
+  GstMapInfo map;
+  gst_buffer_map(buffer, &map, GST_MAP_READ);
+  for (gsize i = 0; i < size; i++)
+    count += map.data[i] == value;
+  gst_buffer_unmap(buffer, &map);
+  return count;
+}
+
+static void fill_is_clipped_to_the_frame(void) {
+  GstVideoInfo info;
+  GstVideoFrame frame;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, 16, 8);
+  GstBuffer *buffer = test_frame(GST_VIDEO_FORMAT_GRAY8, 16, 8, 0, 0);
+  const FoveaPaint paint = {.value = {9}};
+  const gint rectangles[][4] = {{-4, -4, 6, 6}, {14, 6, 100, 100}, {20, 20, 5, 5}, {3, 3, 0, 9}, {8, 4, -3, 2}};
+  g_assert_true(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READWRITE));
+  for (guint i = 0; i < G_N_ELEMENTS(rectangles); i++)
+    fovea_canvas_fill(&frame, rectangles[i][0], rectangles[i][1], rectangles[i][2], rectangles[i][3], &paint);
+  gst_video_frame_unmap(&frame);
+  g_assert_cmpuint(count_value(buffer, 128, 9), ==, 2 * 2 + 2 * 2);
+  gst_buffer_unref(buffer);
+}
+
+static void mask_mixes_ink_and_ground(void) {
+  GstVideoInfo info;
+  GstVideoFrame frame;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, 16, 8);
+  GstBuffer *buffer = test_frame(GST_VIDEO_FORMAT_GRAY8, 16, 8, 0, 0);
+  guint8 coverage[] = {0, 255, 128, 0};
+  const FoveaMask mask = {.width = 3, .height = 1, .stride = 4, .coverage = coverage};
+  const FoveaPaint ink = {.value = {200}}, ground = {.value = {100}};
+  g_assert_true(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READWRITE));
+  fovea_canvas_mask(&frame, 4, 2, &mask, &ink, &ground);
+  fovea_canvas_mask(&frame, 15, 7, &mask, &ink, &ground);
+  const guint8 *line = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) + 2 * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
+  g_assert_cmpint(line[3], ==, 0);
+  g_assert_cmpint(line[4], ==, 100);
+  g_assert_cmpint(line[5], ==, 200);
+  g_assert_cmpint(line[6], ==, 150);
+  g_assert_cmpint(line[7], ==, 0);
+  gst_video_frame_unmap(&frame);
+  gst_buffer_unref(buffer);
+}
+
+int main(int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/plugins/stats/quantiles-look-back-on-the-window", quantiles_look_back_on_the_window);
+  g_test_add_func("/plugins/plans/same-settings-share-one", same_settings_share_one_plan);
+  g_test_add_func("/plugins/plans/threads-that-come-together-get-the-same", threads_that_come_together_get_the_same_plan);
+  g_test_add_func("/plugins/plans/changed-file-is-another-model", changed_file_is_another_model);
+  g_test_add_func("/plugins/plans/failures-are-told-and-not-remembered", failures_are_told_and_not_remembered);
+  g_test_add_func("/plugins/canvas/paint-follows-the-color-matrix", paint_follows_the_color_matrix);
+  g_test_add_func("/plugins/canvas/fill-is-clipped-to-the-frame", fill_is_clipped_to_the_frame);
+  g_test_add_func("/plugins/canvas/mask-mixes-ink-and-ground", mask_mixes_ink_and_ground);
+  return g_test_run();
+}

@@ -1,0 +1,37 @@
+/* Mean average precision by the COCO rules: ten overlaps from 0.50 to 0.95, interpolation at 101 recalls, all areas, at most 100 detections a
+ * picture and class, crowds neither hits nor misses. Gives the same numbers as pycocotools. */
+#ifndef FOVEA_TOOLS_COCO_H
+#define FOVEA_TOOLS_COCO_H
+
+#include <glib.h>
+
+#include <fovea/error.h>
+
+typedef struct FvCoco FvCoco;
+
+typedef struct FvCocoResult {
+  double map;  /* mean over classes and overlaps, 0 to 1; NAN when the file has no object at all */
+  double ap50; /* the same at overlap 0.5 alone */
+} FvCocoResult;
+
+/* Reads an instances.json (images, annotations, categories). NULL on failure. */
+FvCoco *fv_coco_read(const char *path, FvError *err);
+void fv_coco_destroy(FvCoco **coco);
+
+/* Pictures, by rising id. File names are relative and do not leave the folder they are in. */
+int fv_coco_image_count(const FvCoco *coco);
+gint64 fv_coco_image_id(const FvCoco *coco, int image);
+const char *fv_coco_image_file(const FvCoco *coco, int image);
+/* Categories, in the file's order: a model's label i is category i. */
+int fv_coco_category_count(const FvCoco *coco);
+gint64 fv_coco_category_id(const FvCoco *coco, int category);
+const char *fv_coco_category_name(const FvCoco *coco, int category);
+
+/* Adds one detection: box is x, y, width, height in pixels of the picture. FALSE, and nothing added, when an index is out of range or a number
+ * is not finite. */
+gboolean fv_coco_add(FvCoco *coco, int image, int category, double score, const double box[4]);
+
+/* per_category: fv_coco_category_count() average precisions, NAN for a category without objects; may be NULL. */
+void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category);
+
+#endif
