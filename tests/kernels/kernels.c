@@ -1,5 +1,5 @@
 /* Every kernel of the table against the reference, and with --bench its speed. Needs libc only, so that it runs under an emulator too.
- * --bench [WORD]: only cases whose name contains WORD. */
+ * --quick: leave out the large shapes, which an emulator takes minutes for. --bench [WORD]: only cases whose name contains WORD. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,8 +147,9 @@ static void bench_case(const KernelCase *test) {
 }
 
 int main(int argc, char **argv) {
-  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0, quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
   for (int i = 0; i < kernel_case_count; i++) {
+    if (quick && kernel_cases[i].bench) continue;
     if (!bench)
       check_case(&kernel_cases[i]);
     else if (kernel_cases[i].bench && (argc < 3 || strstr(kernel_cases[i].name, argv[2])))
