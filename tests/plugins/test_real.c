@@ -12,8 +12,9 @@ static gchar *shared_file(const gchar *folder, const gchar *name) {
 
 static gboolean have_element(const gchar *name) {
   GstElementFactory *factory = gst_element_factory_find(name);
+  gboolean found = factory != NULL;
   gst_clear_object(&factory);
-  return factory != NULL;
+  return found;
 }
 
 static void keep_objects(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer data) {
