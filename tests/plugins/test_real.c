@@ -31,9 +31,10 @@ static void finds_the_cat(gconstpointer format) {
     g_free(picture);
     return;
   }
-  gchar *launch = g_strdup_printf("filesrc location=%s ! jpegdec ! videoconvert ! video/x-raw,format=%s ! foveadetect threads=1 device=cpu model=%s ! "
-                                  "fakesink name=sink signal-handoffs=true",
-                                  picture, (const gchar *)format, model);
+  gchar *launch = g_strdup_printf(
+    "filesrc location=%s ! jpegdec ! videoconvert ! video/x-raw,format=%s ! foveadetect threads=1 device=cpu model=%s ! "
+    "fakesink name=sink signal-handoffs=true",
+    picture, (const gchar *)format, model);
   GstElement *pipeline = gst_parse_launch(launch, NULL), *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
   GstBus *bus = gst_element_get_bus(pipeline);
   GArray *objects = NULL;
