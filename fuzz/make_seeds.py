@@ -105,7 +105,7 @@ SEEDS = {
                        [tensor("s", FLOAT, [], floats(0.5)), tensor("z", UINT8, [], b"\x80")]),
     "fill": model([node("ConstantOfShape", ["s"], ["f"]), node("Expand", ["f", "s"], ["e"]), node("Add", ["x", "e"], ["y"])], [IMAGE], ["y"],
                   [tensor("s", INT64, [4], longs(1, 3, 8, 8))]),
-    "metadata": model([RELU], [IMAGE], ["y"], metadata=[("fovea.description", "family: yolox\ninput: {width: 8}\n"), ("names", "{0: 'a'}")]),
+    "metadata": model([RELU], [IMAGE], ["y"], metadata=[("fovea.description", "family: yolox\npreprocess: {width: 8, height: 8}\n"), ("names", "{0: 'a'}")]),
     "huge-dims": model([node("Conv", ["x", "w"], ["y"])], [IMAGE], ["y"], [tensor("w", FLOAT, [1 << 31, 1 << 31, 4], b"")]),
     "huge-shape": model([node("ConstantOfShape", ["s"], ["y"])], [IMAGE], ["y"], [tensor("s", INT64, [4], longs(*[1 << 20] * 4))]),
     "cycle": model([node("Add", ["x", "b"], ["a"], "one"), node("Relu", ["a"], ["b"], "two")], [IMAGE], ["b"]),

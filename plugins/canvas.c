@@ -54,7 +54,8 @@ void fovea_canvas_fill(GstVideoFrame *frame, gint x, gint y, gint width, gint he
   }
 }
 
-void fovea_canvas_mask(GstVideoFrame *frame, gint x, gint y, const FoveaMask *mask, const FoveaPaint *ink, const FoveaPaint *ground) {
+void fovea_canvas_mask(GstVideoFrame *frame, gint x, gint y, const FoveaMask *mask, const FoveaPaint *ink,
+                       const FoveaPaint *ground) {
   const GstVideoFormatInfo *format = frame->info.finfo;
   for (guint component = 0; component < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format); component++) {
     guint w_sub = GST_VIDEO_FORMAT_INFO_W_SUB(format, component), h_sub = GST_VIDEO_FORMAT_INFO_H_SUB(format, component);

@@ -25,7 +25,8 @@ FoveaPaint fovea_canvas_paint(const GstVideoInfo *info, FoveaColor color);
 /* Both clip to the frame. */
 void fovea_canvas_fill(GstVideoFrame *frame, gint x, gint y, gint width, gint height, const FoveaPaint *paint);
 /* Draws ground, and ink over it where the mask covers. */
-void fovea_canvas_mask(GstVideoFrame *frame, gint x, gint y, const FoveaMask *mask, const FoveaPaint *ink, const FoveaPaint *ground);
+void fovea_canvas_mask(GstVideoFrame *frame, gint x, gint y, const FoveaMask *mask, const FoveaPaint *ink,
+                       const FoveaPaint *ground);
 
 G_END_DECLS
 #endif

@@ -1,7 +1,8 @@
 #include "engine.h"
 
 void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from) {
-  *to = (FoveaEngineSettings){g_strdup(from->model), g_strdup(from->config), g_strdup(from->labels), g_strdup(from->device), from->threads};
+  *to = (FoveaEngineSettings){g_strdup(from->model), g_strdup(from->config), g_strdup(from->labels), g_strdup(from->device),
+                              from->threads};
 }
 
 void fovea_engine_settings_finish(FoveaEngineSettings *settings) {
@@ -19,7 +20,8 @@ static const gchar *intern_valid(const gchar *text) {
 }
 
 FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err) {
-  FoveaSharedPlan *shared = fovea_plan_acquire(settings->model, settings->config, settings->labels, settings->device, settings->threads, err);
+  FoveaSharedPlan *shared =
+    fovea_plan_acquire(settings->model, settings->config, settings->labels, settings->device, settings->threads, err);
   if (!shared)
     return NULL;
   FoveaEngine *engine = g_new0(FoveaEngine, 1);
@@ -86,7 +88,10 @@ static const gchar *label_name(const FoveaEngine *engine, gint label) {
 
 static FoveaObject make_object(const FoveaEngine *engine, const FvDetection *found) {
   FoveaObject object = {
-    .x0 = found->x0, .y0 = found->y0, .x1 = found->x1, .y1 = found->y1,
+    .x0 = found->x0,
+    .y0 = found->y0,
+    .x1 = found->x1,
+    .y1 = found->y1,
     .confidence = found->score,
     .label_id = found->label,
     .label = label_name(engine, found->label),
@@ -100,7 +105,8 @@ static FoveaObject make_object(const FoveaEngine *engine, const FvDetection *fou
   return object;
 }
 
-int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects, FvError *err) {
+int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
+                        FvError *err) {
   FvFrame frame = borrow_frame(video);
   int count = fv_session_detect(engine->session, &frame, params, engine->found, FV_MAX_DETECTIONS, err);
   if (count < 0)

@@ -28,8 +28,10 @@ typedef struct FoveaEngine {
 FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err);
 void fovea_engine_free(FoveaEngine *engine);
 
-/* Finds objects in a mapped frame and puts them in place of what the array of FoveaObject holds. Returns a negative FvErrorCode on failure. */
-int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects, FvError *err);
+/* Finds objects in a mapped frame and puts them in place of what the array of FoveaObject holds. Returns a negative FvErrorCode
+ * on failure. */
+int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
+                        FvError *err);
 
 G_END_DECLS
 #endif

@@ -6,10 +6,12 @@
  *
  * Inference runs on the element's own thread, which also pushes downstream, in order. No queue is needed beside it:
  * with policy keep-all the upstream thread waits once two frames are ahead; with keep-newest (what auto chooses for live
- * streams) the newest frame is analysed while those that came before it pass with the boxes of the last analysis, and no more than eight wait.
+ * streams) the newest frame is analysed while those that came before it pass with the boxes of the last analysis, and no more
+ * than eight wait.
  *
  * |[
- * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveaoverlay ! videoconvert ! autovideosink
+ * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveaoverlay \
+ *   ! videoconvert ! autovideosink
  * ]|
  */
 #include "foveadetect.h"
@@ -25,20 +27,20 @@ GST_DEBUG_CATEGORY_STATIC(fovea_detect_debug);
 #define GST_CAT_DEFAULT fovea_detect_debug
 
 #define FORMATS "{ NV12, I420, YUY2, RGB, BGR, RGBA, BGRA, RGBx, BGRx, GRAY8 }"
-#define CAPS                                                                                                                        \
-  "video/x-raw, format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY(FV_MAX_FRAME_SIDE) " ], height=(int)[ 1, " G_STRINGIFY( \
-    FV_MAX_FRAME_SIDE) " ], framerate=(fraction)[ 0/1, 2147483647/1 ]"
+#define CAPS                                                               \
+  "video/x-raw, format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY( \
+    FV_MAX_FRAME_SIDE) " ], height=(int)[ 1, " G_STRINGIFY(FV_MAX_FRAME_SIDE) " ], framerate=(fraction)[ 0/1, 2147483647/1 ]"
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 
 typedef enum Policy { POLICY_AUTO = 0, POLICY_KEEP_ALL, POLICY_KEEP_NEWEST } Policy;
 
-#define KEEP_ALL_DEPTH 2    /* frames that wait besides the one in work */
-#define KEEP_NEWEST_DEPTH 8 /* beyond it the oldest waiting frame is dropped */
+#define KEEP_ALL_DEPTH 2        /* frames that wait besides the one in work */
+#define KEEP_NEWEST_DEPTH 8     /* beyond it the oldest waiting frame is dropped */
 #define REPEAT_LIMIT GST_SECOND /* boxes older than this are not put on frames that were not analysed */
 #define LATENCY_TOLERANCE (2 * GST_MSECOND)
-#define LATENCY_REVIEW 32   /* analysed frames between two looks at the measured latency */
+#define LATENCY_REVIEW 32 /* analysed frames between two looks at the measured latency */
 
 #define DEFAULT_DEVICE "auto"
 #define DEFAULT_MAX_DETECTIONS 100
@@ -83,16 +85,16 @@ struct _GstFoveaDetect {
   /* lock guards everything up to the next comment */
   GMutex lock;
   GCond added, removed;
-  GQueue items;        /* of Item */
-  guint waiting;       /* buffers among items */
-  GstFlowReturn flow;  /* of the last push; FLUSHING while inactive or flushing */
-  gboolean eos;        /* seen on the sink pad */
-  gboolean working;    /* the worker holds an item */
-  gboolean gap;        /* a frame was dropped: the next one is a discontinuity */
-  gboolean live;       /* upstream says so; valid when live_known */
+  GQueue items;       /* of Item */
+  guint waiting;      /* buffers among items */
+  GstFlowReturn flow; /* of the last push; FLUSHING while inactive or flushing */
+  gboolean eos;       /* seen on the sink pad */
+  gboolean working;   /* the worker holds an item */
+  gboolean gap;       /* a frame was dropped: the next one is a discontinuity */
+  gboolean live;      /* upstream says so; valid when live_known */
   gboolean live_known;
-  GstClockTime earliest; /* running time before which frames are too late, from QoS events */
-  GstClockTime latency;  /* of one analysis, as last reported */
+  GstClockTime earliest;       /* running time before which frames are too late, from QoS events */
+  GstClockTime latency;        /* of one analysis, as last reported */
   GstClockTime frame_duration; /* from caps; 0 when not known */
   Tuning tuning;
   FoveaEngineSettings settings;
@@ -132,7 +134,7 @@ static GType policy_get_type(void) {
   return type;
 }
 
-/* --- errors and the engine ------------------------------------------------------------------------------------------------------- */
+/* --- errors and the engine --------------------------------------------------------------------------------- */
 
 static void error_domain(FvErrorCode code, GQuark *domain, gint *number) {
   switch (code) {
@@ -150,7 +152,8 @@ static void post_error(GstFoveaDetect *self, GstMessageType type, const FvError 
   GQuark domain;
   gint number;
   error_domain(err->code, &domain, &number);
-  gst_element_message_full(GST_ELEMENT(self), type, domain, number, g_utf8_make_valid(err->message, -1), NULL, __FILE__, GST_FUNCTION, __LINE__);
+  gst_element_message_full(GST_ELEMENT(self), type, domain, number, g_utf8_make_valid(err->message, -1), NULL, __FILE__,
+                           GST_FUNCTION, __LINE__);
 }
 
 static FoveaEngine *load_engine(GstFoveaDetect *self, const FoveaEngineSettings *settings, FvError *err) {
@@ -252,7 +255,7 @@ static void close_engine(GstFoveaDetect *self) {
   take_engine(self, NULL);
 }
 
-/* --- one frame ------------------------------------------------------------------------------------------------------------------- */
+/* --- one frame --------------------------------------------------------------------------------------------- */
 
 static GstClockTime running_time(GstFoveaDetect *self, GstBuffer *buffer) {
   if (self->segment.format != GST_FORMAT_TIME)
@@ -304,7 +307,8 @@ static void review_latency(GstFoveaDetect *self) {
   self->latency_countdown = LATENCY_REVIEW;
   GstClockTime measured = fovea_stats_quantile(&self->stats, FOVEA_STAGE_TOTAL, 0.95);
   g_mutex_lock(&self->lock);
-  gboolean changed = measured > self->latency + MAX(self->latency / 4, LATENCY_TOLERANCE) || measured + LATENCY_TOLERANCE < self->latency / 2;
+  gboolean changed =
+    measured > self->latency + MAX(self->latency / 4, LATENCY_TOLERANCE) || measured + LATENCY_TOLERANCE < self->latency / 2;
   if (changed)
     self->latency = measured;
   g_mutex_unlock(&self->lock);
@@ -317,7 +321,8 @@ static GstBuffer *attach(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *
   buffer = gst_buffer_make_writable(buffer);
   const FoveaObject *objects = (const FoveaObject *)(gconstpointer)self->objects->data;
   GArray *normal = self->objects->len ? fovea_objects_normalise(objects, self->objects->len, width, height) : NULL;
-  FoveaFrameMeta *frame = fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared), normal);
+  FoveaFrameMeta *frame =
+    fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared), normal);
   frame->analysed = analysed;
   fovea_meta_write(buffer, tuning->meta, objects, self->objects->len, width, height);
   g_clear_pointer(&normal, g_array_unref);
@@ -373,7 +378,7 @@ static GstBuffer *process(GstFoveaDetect *self, GstBuffer *buffer, gint64 entere
   return attach(self, buffer, &tuning, analysed, entered);
 }
 
-/* --- the worker: takes items in order, pushes downstream ------------------------------------------------------------------------- */
+/* --- the worker: takes items in order, pushes downstream --------------------------------------------------- */
 
 static void item_free(Item *item) {
   gst_mini_object_unref(item->object);
@@ -418,17 +423,10 @@ static void reset_stream(GstFoveaDetect *self) {
 
 static void push_event(GstFoveaDetect *self, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_CAPS:
-      take_caps(self, event);
-      break;
-    case GST_EVENT_SEGMENT:
-      gst_event_copy_segment(event, &self->segment);
-      break;
-    case GST_EVENT_STREAM_START:
-      reset_stream(self);
-      break;
-    default:
-      break;
+    case GST_EVENT_CAPS: take_caps(self, event); break;
+    case GST_EVENT_SEGMENT: gst_event_copy_segment(event, &self->segment); break;
+    case GST_EVENT_STREAM_START: reset_stream(self); break;
+    default: break;
   }
   gst_pad_push_event(self->srcpad, event);
 }
@@ -489,7 +487,7 @@ static void worker(gpointer user_data) {
   }
 }
 
-/* --- sink pad: fills the queue ----------------------------------------------------------------------------------------------------- */
+/* --- sink pad: fills the queue ----------------------------------------------------------------------------- */
 
 /* Called with the lock held. */
 static Policy current_policy(const GstFoveaDetect *self) {
@@ -647,8 +645,7 @@ static gboolean sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
         return FALSE;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   return GST_EVENT_IS_SERIALIZED(event) ? enqueue_event(self, event) : gst_pad_push_event(self->srcpad, event);
 }
@@ -663,7 +660,8 @@ static gboolean wait_drained(GstFoveaDetect *self) {
   return drained;
 }
 
-/* Strides and offsets of any kind are read through the video meta. What downstream offers goes up, with room for the frames that wait here. */
+/* Strides and offsets of any kind are read through the video meta. What downstream offers goes up, with room for the frames that
+ * wait here. */
 static gboolean query_allocation(GstFoveaDetect *self, GstQuery *query) {
   gst_pad_peer_query(self->srcpad, query);
   if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL))
@@ -698,7 +696,7 @@ static gboolean sink_activate_mode(GstPad *pad, GstObject *parent, GstPadMode mo
   return TRUE;
 }
 
-/* --- source pad -------------------------------------------------------------------------------------------------------------------- */
+/* --- source pad -------------------------------------------------------------------------------------------- */
 
 static gboolean src_activate_mode(GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(parent);
@@ -770,7 +768,7 @@ static gboolean src_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   return GST_QUERY_TYPE(query) == GST_QUERY_LATENCY ? query_latency(self, query) : gst_pad_query_default(pad, parent, query);
 }
 
-/* --- element ----------------------------------------------------------------------------------------------------------------------- */
+/* --- element ----------------------------------------------------------------------------------------------- */
 
 static gboolean start(GstFoveaDetect *self) {
   if (!open_engine(self))
@@ -802,8 +800,9 @@ static GstStructure *make_stats(GstFoveaDetect *self) {
   GstStructure *structure = gst_structure_new_empty("foveadetect-stats");
   fovea_stats_fill(&self->stats, structure);
   g_mutex_lock(&self->lock);
-  gst_structure_set(structure, "device", G_TYPE_STRING, self->device ? self->device : "", "family", G_TYPE_STRING, self->family ? self->family : "",
-                    "latency-ms", G_TYPE_DOUBLE, (gdouble)self->latency / 1e6, "live", G_TYPE_BOOLEAN, self->live, NULL);
+  gst_structure_set(structure, "device", G_TYPE_STRING, self->device ? self->device : "", "family", G_TYPE_STRING,
+                    self->family ? self->family : "", "latency-ms", G_TYPE_DOUBLE, (gdouble)self->latency / 1e6, "live",
+                    G_TYPE_BOOLEAN, self->live, NULL);
   g_mutex_unlock(&self->lock);
   return structure;
 }
@@ -940,34 +939,61 @@ static void gst_fovea_detect_init(GstFoveaDetect *self) {
 
 static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
-    class, PROP_MODEL, g_param_spec_string("model", "Model", "Model file (.onnx). A change while playing loads the new one beside the old and swaps at a frame", NULL, flags));
+    class, PROP_MODEL,
+    g_param_spec_string("model", "Model",
+                        "Model file (.onnx). A change while playing loads the new one beside the old and swaps at a frame", NULL,
+                        flags));
+  g_object_class_install_property(class, PROP_CONFIG,
+                                  g_param_spec_string("config", "Description",
+                                                      "YAML that describes the model's input and outputs; unset: MODEL.yaml "
+                                                      "beside the model, the known descriptions, the graph itself",
+                                                      NULL, flags));
   g_object_class_install_property(
-    class, PROP_CONFIG, g_param_spec_string("config", "Description", "YAML that describes the model's input and outputs; unset: MODEL.yaml beside the model, the known descriptions, the graph itself", NULL, flags));
+    class, PROP_LABELS,
+    g_param_spec_string("labels", "Labels", "File of class names, one a line; unset: those of the description", NULL, flags));
   g_object_class_install_property(
-    class, PROP_LABELS, g_param_spec_string("labels", "Labels", "File of class names, one a line; unset: those of the description", NULL, flags));
+    class, PROP_DEVICE,
+    g_param_spec_string("device", "Device",
+                        "Where to run: auto, cpu, vulkan or vulkan:N; auto is the fastest that runs the model", DEFAULT_DEVICE,
+                        flags));
   g_object_class_install_property(
-    class, PROP_DEVICE, g_param_spec_string("device", "Device", "Where to run: auto, cpu, vulkan or vulkan:N; auto is the fastest that runs the model", DEFAULT_DEVICE, flags));
-  g_object_class_install_property(
-    class, PROP_THREADS, g_param_spec_int("threads", "Threads", "CPU threads of one analysis; 0: one per core", 0, FV_MAX_THREADS, 0, flags));
+    class, PROP_THREADS,
+    g_param_spec_int("threads", "Threads", "CPU threads of one analysis; 0: one per core", 0, FV_MAX_THREADS, 0, flags));
 }
 
 static void install_tuning_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
-    class, PROP_THRESHOLD, g_param_spec_float("threshold", "Threshold", "Lowest score of a detection, 0 to 1; 0: the model's own", 0, 1, 0, flags | GST_PARAM_CONTROLLABLE));
+    class, PROP_THRESHOLD,
+    g_param_spec_float("threshold", "Threshold", "Lowest score of a detection, 0 to 1; 0: the model's own", 0, 1, 0,
+                       flags | GST_PARAM_CONTROLLABLE));
   g_object_class_install_property(
-    class, PROP_IOU_THRESHOLD, g_param_spec_float("iou-threshold", "IoU threshold", "Overlap of two boxes of a class beyond which the weaker goes, 0 to 1; 0: the model's own", 0, 1, 0, flags | GST_PARAM_CONTROLLABLE));
+    class, PROP_IOU_THRESHOLD,
+    g_param_spec_float("iou-threshold", "IoU threshold",
+                       "Overlap of two boxes of a class beyond which the weaker goes, 0 to 1; 0: the model's own", 0, 1, 0,
+                       flags | GST_PARAM_CONTROLLABLE));
   g_object_class_install_property(
-    class, PROP_MAX_DETECTIONS, g_param_spec_int("max-detections", "Most detections", "Most detections of a frame, best scores first", 1, FV_MAX_DETECTIONS, DEFAULT_MAX_DETECTIONS, flags | GST_PARAM_CONTROLLABLE));
+    class, PROP_MAX_DETECTIONS,
+    g_param_spec_int("max-detections", "Most detections", "Most detections of a frame, best scores first", 1, FV_MAX_DETECTIONS,
+                     DEFAULT_MAX_DETECTIONS, flags | GST_PARAM_CONTROLLABLE));
   g_object_class_install_property(
-    class, PROP_INTERVAL, g_param_spec_uint("interval", "Interval", "Analyse every N-th frame; 1: every frame. The others carry the last boxes", 1, G_MAXINT, 1, flags | GST_PARAM_CONTROLLABLE));
+    class, PROP_INTERVAL,
+    g_param_spec_uint("interval", "Interval", "Analyse every N-th frame; 1: every frame. The others carry the last boxes", 1,
+                      G_MAXINT, 1, flags | GST_PARAM_CONTROLLABLE));
   g_object_class_install_property(
-    class, PROP_INFERENCE_INTERVAL, g_param_spec_uint("inference-interval", "Interval", "The same as interval", 1, G_MAXINT, 1, flags));
+    class, PROP_INFERENCE_INTERVAL,
+    g_param_spec_uint("inference-interval", "Interval", "The same as interval", 1, G_MAXINT, 1, flags));
   g_object_class_install_property(
-    class, PROP_META, g_param_spec_enum("meta", "Meta", "Kind of metadata written; auto: analytics where this build has it, else roi", FOVEA_TYPE_META_KIND, FOVEA_META_AUTO, flags));
+    class, PROP_META,
+    g_param_spec_enum("meta", "Meta", "Kind of metadata written; auto: analytics where this build has it, else roi",
+                      FOVEA_TYPE_META_KIND, FOVEA_META_AUTO, flags));
   g_object_class_install_property(
-    class, PROP_POLICY, g_param_spec_enum("policy", "Policy", "What happens to frames that come faster than they can be analysed", POLICY_TYPE, POLICY_AUTO, flags));
+    class, PROP_POLICY,
+    g_param_spec_enum("policy", "Policy", "What happens to frames that come faster than they can be analysed", POLICY_TYPE,
+                      POLICY_AUTO, flags));
   g_object_class_install_property(
-    class, PROP_QOS, g_param_spec_boolean("qos", "Quality of service", "Do not analyse frames that the sink says are late; not with policy=keep-all", TRUE, flags));
+    class, PROP_QOS,
+    g_param_spec_boolean("qos", "Quality of service",
+                         "Do not analyse frames that the sink says are late; not with policy=keep-all", TRUE, flags));
 }
 
 static void gst_fovea_detect_class_init(GstFoveaDetectClass *klass) {
@@ -980,14 +1006,21 @@ static void gst_fovea_detect_class_init(GstFoveaDetectClass *klass) {
   install_model_properties(object_class, flags);
   install_tuning_properties(object_class, flags);
   g_object_class_install_property(
-    object_class, PROP_BATCH_SIZE, g_param_spec_uint("batch-size", "Batch size", "Frames analysed at once; 1 is the only value for now", 1, 1, 1, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
+    object_class, PROP_BATCH_SIZE,
+    g_param_spec_uint("batch-size", "Batch size", "Frames analysed at once; 1 is the only value for now", 1, 1, 1,
+                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property(
-    object_class, PROP_STATS, g_param_spec_boxed("stats", "Statistics", "Counters, frames per second, and 50th, 95th and 99th percentile of each stage in ms over the last 256 frames", GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+    object_class, PROP_STATS,
+    g_param_spec_boxed(
+      "stats", "Statistics",
+      "Counters, frames per second, and 50th, 95th and 99th percentile of each stage in ms over the last 256 frames",
+      GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 
   element_class->change_state = change_state;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "Fovea object detector", "Analyzer/Video", "Finds objects in video and describes them in metadata", "Fovea");
+  gst_element_class_set_static_metadata(element_class, "Fovea object detector", "Analyzer/Video",
+                                        "Finds objects in video and describes them in metadata", "Fovea");
   gst_type_mark_as_plugin_api(POLICY_TYPE, 0);
   gst_type_mark_as_plugin_api(FOVEA_TYPE_META_KIND, 0);
 }

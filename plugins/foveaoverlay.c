@@ -2,11 +2,12 @@
  * SECTION:element-foveaoverlay
  * @title: foveaoverlay
  *
- * Draws what the buffers' metas describe: boxes, labels, scores, track numbers and landmarks. Reads region-of-interest and analytics metas,
- * whoever wrote them, and draws into the frame's own format, so that no conversion is needed before it.
+ * Draws what the buffers' metas describe: boxes, labels, scores, track numbers and landmarks. Reads region-of-interest and
+ * analytics metas, whoever wrote them, and draws into the frame's own format, so that no conversion is needed before it.
  *
  * |[
- * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveaoverlay ! videoconvert ! autovideosink
+ * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveaoverlay \
+ *   ! videoconvert ! autovideosink
  * ]|
  */
 #include "foveaoverlay.h"
@@ -21,14 +22,16 @@
 GST_DEBUG_CATEGORY_STATIC(fovea_overlay_debug);
 #define GST_CAT_DEFAULT fovea_overlay_debug
 
-#define FORMATS                                                                                                                        \
+#define FORMATS \
   "{ NV12, I420, YUY2, RGB, BGR, RGBA, BGRA, RGBx, BGRx, GRAY8, NV21, YV12, UYVY, Y42B, Y444, NV16, ARGB, ABGR, xRGB, xBGR }"
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(FORMATS)));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(FORMATS)));
+static GstStaticPadTemplate sink_template =
+  GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(FORMATS)));
+static GstStaticPadTemplate src_template =
+  GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(FORMATS)));
 
-#define MAX_MASKS 512       /* text pictures kept; then all are made anew */
-#define MAX_TEXT_BYTES 96   /* of one label as drawn */
+#define MAX_MASKS 512     /* text pictures kept; then all are made anew */
+#define MAX_TEXT_BYTES 96 /* of one label as drawn */
 #define MAX_LINE_WIDTH 32
 #define MAX_FONT_SIZE 200
 
@@ -56,7 +59,8 @@ GST_ELEMENT_REGISTER_DEFINE(foveaoverlay, "foveaoverlay", GST_RANK_NONE, GST_TYP
 
 /* Ten hues that stay apart for most eyes, and on most pictures. */
 static const FoveaColor palette[] = {
-  {230, 25, 75}, {60, 180, 75}, {0, 130, 200}, {255, 225, 25}, {245, 130, 48}, {145, 30, 180}, {70, 240, 240}, {240, 50, 230}, {210, 245, 60}, {0, 128, 128},
+  {230, 25, 75},  {60, 180, 75},  {0, 130, 200},  {255, 225, 25}, {245, 130, 48},
+  {145, 30, 180}, {70, 240, 240}, {240, 50, 230}, {210, 245, 60}, {0, 128, 128},
 };
 
 static FoveaColor object_color(const FoveaObject *object) {
@@ -70,7 +74,7 @@ static FoveaColor readable_on(FoveaColor ground) {
   return bright ? (FoveaColor){0, 0, 0} : (FoveaColor){255, 255, 255};
 }
 
-/* --- text -------------------------------------------------------------------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------------------------------- */
 
 static void mask_free(gpointer data) {
   FoveaMask *mask = data;
@@ -103,7 +107,8 @@ static FoveaMask *mask_new(const gchar *text, guint size) {
   mask->height = CLAMP((gint)ceil(font.ascent + font.descent), 1, 4 * MAX_FONT_SIZE) + margin;
   mask->stride = cairo_format_stride_for_width(CAIRO_FORMAT_A8, mask->width);
   mask->coverage = g_malloc0((gsize)mask->stride * mask->height);
-  cairo_surface_t *surface = cairo_image_surface_create_for_data(mask->coverage, CAIRO_FORMAT_A8, mask->width, mask->height, mask->stride);
+  cairo_surface_t *surface =
+    cairo_image_surface_create_for_data(mask->coverage, CAIRO_FORMAT_A8, mask->width, mask->height, mask->stride);
   cairo_t *cairo = cairo_create(surface);
   select_font(cairo, size);
   cairo_move_to(cairo, margin, margin / 2.0 + font.ascent);
@@ -138,11 +143,12 @@ static void make_text(const FoveaObject *object, const Look *look, gchar text[MA
   if (look->show_ids && object->id >= 0)
     g_snprintf(number, sizeof(number), "%s%" G_GINT64_FORMAT, *label ? " " : "", object->id);
   if (look->show_scores && object->confidence >= 0.0f)
-    g_snprintf(percent, sizeof(percent), "%s%d%%", *label || *number ? " " : "", (gint)lrintf(100.0f * MIN(object->confidence, 1.0f)));
+    g_snprintf(percent, sizeof(percent), "%s%d%%", *label || *number ? " " : "",
+               (gint)lrintf(100.0f * MIN(object->confidence, 1.0f)));
   g_snprintf(text, MAX_TEXT_BYTES, "%s%s%s", label, number, percent);
 }
 
-/* --- drawing ----------------------------------------------------------------------------------------------------------------------- */
+/* --- drawing ----------------------------------------------------------------------------------------------- */
 
 static void draw_box(GstVideoFrame *frame, gint x, gint y, gint w, gint h, gint line, const FoveaPaint *paint) {
   gint across = MIN(line, h), along = MIN(line, w);
@@ -153,7 +159,8 @@ static void draw_box(GstVideoFrame *frame, gint x, gint y, gint w, gint h, gint 
 }
 
 /* Above the box where there is room, else inside its upper edge; always inside the frame. */
-static void draw_text(GstFoveaOverlay *self, GstVideoFrame *frame, gint x, gint y, const gchar *text, guint size, FoveaColor color) {
+static void draw_text(GstFoveaOverlay *self, GstVideoFrame *frame, gint x, gint y, const gchar *text, guint size,
+                      FoveaColor color) {
   const FoveaMask *mask = find_mask(self, text, size);
   FoveaPaint ink = fovea_canvas_paint(&frame->info, readable_on(color)), ground = fovea_canvas_paint(&frame->info, color);
   gint left = CLAMP(x, 0, MAX(GST_VIDEO_FRAME_WIDTH(frame) - mask->width, 0));
@@ -171,8 +178,10 @@ static void draw_object(GstFoveaOverlay *self, GstVideoFrame *frame, const Fovea
   FoveaPaint paint = fovea_canvas_paint(&frame->info, color);
   gint x = to_pixel(object->x0), y = to_pixel(object->y0), line = (gint)look->line_width;
   draw_box(frame, x, y, MAX(to_pixel(object->x1) - x, 1), MAX(to_pixel(object->y1) - y, 1), line, &paint);
+  gint radius = line + 1;
   for (gint i = 0; i < object->landmark_count; i++)
-    fovea_canvas_fill(frame, to_pixel(object->landmarks[i][0]) - line, to_pixel(object->landmarks[i][1]) - line, 2 * line, 2 * line, &paint);
+    fovea_canvas_fill(frame, to_pixel(object->landmarks[i][0]) - radius, to_pixel(object->landmarks[i][1]) - radius, 2 * radius,
+                      2 * radius, &paint);
   gchar text[MAX_TEXT_BYTES];
   make_text(object, look, text);
   if (*text)
@@ -195,7 +204,8 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   GstFoveaOverlay *self = GST_FOVEA_OVERLAY(filter);
   FoveaFrameMeta *known = fovea_frame_meta_get(frame->buffer);
   g_array_set_size(self->objects, 0);
-  fovea_meta_read(frame->buffer, GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame), known ? known->label_quarks : NULL, self->objects);
+  fovea_meta_read(frame->buffer, GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame), known ? known->label_quarks : NULL,
+                  self->objects);
   Look look = current_look(self, frame);
   for (guint i = 0; i < self->objects->len; i++) {
     const FoveaObject *object = &g_array_index(self->objects, FoveaObject, i);
@@ -205,7 +215,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   return GST_FLOW_OK;
 }
 
-/* --- element ----------------------------------------------------------------------------------------------------------------------- */
+/* --- element ----------------------------------------------------------------------------------------------- */
 
 static void before_transform(GstBaseTransform *transform, GstBuffer *buffer) {
   if (transform->segment.format != GST_FORMAT_TIME)
@@ -266,14 +276,23 @@ static void gst_fovea_overlay_init(GstFoveaOverlay *self) {
 static void install_properties(GObjectClass *class) {
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING | GST_PARAM_CONTROLLABLE;
   g_object_class_install_property(
-    class, PROP_LINE_WIDTH, g_param_spec_uint("line-width", "Line width", "Of boxes, in pixels; 0: by the size of the frame", 0, MAX_LINE_WIDTH, 0, flags));
+    class, PROP_LINE_WIDTH,
+    g_param_spec_uint("line-width", "Line width", "Of boxes, in pixels; 0: by the size of the frame", 0, MAX_LINE_WIDTH, 0,
+                      flags));
   g_object_class_install_property(
-    class, PROP_FONT_SIZE, g_param_spec_uint("font-size", "Font size", "Of labels, in pixels; 0: by the size of the frame", 0, MAX_FONT_SIZE, 0, flags));
-  g_object_class_install_property(class, PROP_SHOW_LABELS, g_param_spec_boolean("show-labels", "Show labels", "Write the class name", TRUE, flags));
-  g_object_class_install_property(class, PROP_SHOW_SCORES, g_param_spec_boolean("show-scores", "Show scores", "Write the score in percent", TRUE, flags));
-  g_object_class_install_property(class, PROP_SHOW_IDS, g_param_spec_boolean("show-ids", "Show track numbers", "Write the number of a tracked object", TRUE, flags));
+    class, PROP_FONT_SIZE,
+    g_param_spec_uint("font-size", "Font size", "Of labels, in pixels; 0: by the size of the frame", 0, MAX_FONT_SIZE, 0, flags));
+  g_object_class_install_property(class, PROP_SHOW_LABELS,
+                                  g_param_spec_boolean("show-labels", "Show labels", "Write the class name", TRUE, flags));
+  g_object_class_install_property(class, PROP_SHOW_SCORES,
+                                  g_param_spec_boolean("show-scores", "Show scores", "Write the score in percent", TRUE, flags));
   g_object_class_install_property(
-    class, PROP_MIN_CONFIDENCE, g_param_spec_float("min-confidence", "Least confidence", "Draw only what scores at least this, 0 to 1; objects without a score are always drawn", 0, 1, 0, flags));
+    class, PROP_SHOW_IDS,
+    g_param_spec_boolean("show-ids", "Show track numbers", "Write the number of a tracked object", TRUE, flags));
+  g_object_class_install_property(
+    class, PROP_MIN_CONFIDENCE,
+    g_param_spec_float("min-confidence", "Least confidence",
+                       "Draw only what scores at least this, 0 to 1; objects without a score are always drawn", 0, 1, 0, flags));
 }
 
 static void gst_fovea_overlay_class_init(GstFoveaOverlayClass *klass) {
@@ -289,5 +308,6 @@ static void gst_fovea_overlay_class_init(GstFoveaOverlayClass *klass) {
   GST_VIDEO_FILTER_CLASS(klass)->transform_frame_ip = transform_frame_ip;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "Fovea overlay", "Analyzer/Visualization/Video", "Draws detected objects into the picture", "Fovea");
+  gst_element_class_set_static_metadata(element_class, "Fovea overlay", "Analyzer/Visualization/Video",
+                                        "Draws detected objects into the picture", "Fovea");
 }

@@ -2,11 +2,13 @@
  * SECTION:element-foveapublish
  * @title: foveapublish
  *
- * Writes what the buffers' metas describe as JSON Lines, one object a frame ("fovea.frame/1", configs/schemas/fovea.frame-1.json). Frames pass unchanged.
- * A line that cannot be written is counted and warned of; the stream goes on.
+ * Writes what the buffers' metas describe as JSON Lines, one object a frame ("fovea.frame/1",
+ * configs/schemas/fovea.frame-1.json). Frames pass unchanged. A line that cannot be written is counted and warned of; the stream
+ * goes on.
  *
  * |[
- * gst-launch-1.0 -q filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveapublish source=gate ! fakesink
+ * gst-launch-1.0 -q filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx \
+ *   ! foveapublish source=gate ! fakesink
  * ]|
  */
 #include "foveapublish.h"
@@ -20,8 +22,10 @@
 GST_DEBUG_CATEGORY_STATIC(fovea_publish_debug);
 #define GST_CAT_DEFAULT fovea_publish_debug
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw(ANY)"));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw(ANY)"));
+static GstStaticPadTemplate sink_template =
+  GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw(ANY)"));
+static GstStaticPadTemplate src_template =
+  GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw(ANY)"));
 
 typedef enum Method { METHOD_STDOUT = 0, METHOD_FILE } Method;
 
@@ -65,7 +69,7 @@ static GType method_get_type(void) {
   return type;
 }
 
-/* --- one frame --------------------------------------------------------------------------------------------------------------------- */
+/* --- one frame --------------------------------------------------------------------------------------------- */
 
 static GstClockTime stream_time(GstBaseTransform *transform, GstBuffer *buffer) {
   GstClockTime pts = GST_BUFFER_PTS(buffer);
@@ -96,7 +100,8 @@ static gboolean reference_utc(GstBuffer *buffer, FoveaRecord *record) {
   return TRUE;
 }
 
-/* A live frame was taken when the pipeline's clock showed base time + running time; how long ago that was, the same clock tells. */
+/* A live frame was taken when the pipeline's clock showed base time + running time; how long ago that was, the same clock tells.
+ */
 static void clock_utc(GstFoveaPublish *self, GstBuffer *buffer, FoveaRecord *record) {
   GstBaseTransform *transform = GST_BASE_TRANSFORM(self);
   if (!g_atomic_int_get(&self->live) || transform->segment.format != GST_FORMAT_TIME)
@@ -113,7 +118,8 @@ static void clock_utc(GstFoveaPublish *self, GstBuffer *buffer, FoveaRecord *rec
 
 static void make_record(GstFoveaPublish *self, GstBuffer *buffer, FoveaRecord *record) {
   const FoveaFrameMeta *frame = fovea_frame_meta_get(buffer);
-  *record = (FoveaRecord){.seq = frame ? frame->seq : self->seq, .utc = -1, .width = self->width, .height = self->height, .latency_ms = -1.0};
+  *record = (FoveaRecord){
+    .seq = frame ? frame->seq : self->seq, .utc = -1, .width = self->width, .height = self->height, .latency_ms = -1.0};
   record->timestamp = stream_time(GST_BASE_TRANSFORM(self), buffer);
   record->gap = self->seq > 0 && GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT);
   record->analysed = !frame || frame->analysed;
@@ -169,7 +175,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer
   return GST_FLOW_OK;
 }
 
-/* --- element ----------------------------------------------------------------------------------------------------------------------- */
+/* --- element ----------------------------------------------------------------------------------------------- */
 
 static gboolean set_caps(GstBaseTransform *transform, GstCaps *incoming, GstCaps *outgoing) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(transform);
@@ -231,9 +237,15 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   GST_OBJECT_LOCK(self);
   switch (id) {
     case PROP_METHOD: self->method = (Method)g_value_get_enum(value); break;
-    case PROP_FILE_PATH: g_free(self->file_path); self->file_path = g_value_dup_string(value); break;
+    case PROP_FILE_PATH:
+      g_free(self->file_path);
+      self->file_path = g_value_dup_string(value);
+      break;
     case PROP_APPEND: self->append = g_value_get_boolean(value); break;
-    case PROP_SOURCE: g_free(self->source); self->source = g_value_dup_string(value); break;
+    case PROP_SOURCE:
+      g_free(self->source);
+      self->source = g_value_dup_string(value);
+      break;
     case PROP_INCLUDE_EMPTY: self->include_empty = g_value_get_boolean(value); break;
     case PROP_ANALYSED_ONLY: self->analysed_only = g_value_get_boolean(value); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -252,8 +264,8 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_INCLUDE_EMPTY: g_value_set_boolean(value, self->include_empty); break;
     case PROP_ANALYSED_ONLY: g_value_set_boolean(value, self->analysed_only); break;
     case PROP_STATS:
-      g_value_take_boxed(value, gst_structure_new("foveapublish-stats", "written", G_TYPE_UINT64, self->written, "bytes", G_TYPE_UINT64, self->bytes,
-                                                  "failed", G_TYPE_UINT64, self->failed, NULL));
+      g_value_take_boxed(value, gst_structure_new("foveapublish-stats", "written", G_TYPE_UINT64, self->written, "bytes",
+                                                  G_TYPE_UINT64, self->bytes, "failed", G_TYPE_UINT64, self->failed, NULL));
       break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -279,19 +291,29 @@ static void gst_fovea_publish_init(GstFoveaPublish *self) {
 static void install_properties(GObjectClass *class) {
   const GParamFlags any_time = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
   const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-  g_object_class_install_property(class, PROP_METHOD, g_param_spec_enum("method", "Method", "Where the lines go", METHOD_TYPE, METHOD_STDOUT, ready));
+  g_object_class_install_property(class, PROP_METHOD,
+                                  g_param_spec_enum("method", "Method", "Where the lines go", METHOD_TYPE, METHOD_STDOUT, ready));
   g_object_class_install_property(
-    class, PROP_FILE_PATH, g_param_spec_string("file-path", "File path", "File that the lines are written to; - is standard output", NULL, ready));
+    class, PROP_FILE_PATH,
+    g_param_spec_string("file-path", "File path", "File that the lines are written to; - is standard output", NULL, ready));
   g_object_class_install_property(
-    class, PROP_APPEND, g_param_spec_boolean("append", "Append", "Keep what the file holds already; otherwise it starts empty", FALSE, ready));
+    class, PROP_APPEND,
+    g_param_spec_boolean("append", "Append", "Keep what the file holds already; otherwise it starts empty", FALSE, ready));
   g_object_class_install_property(
-    class, PROP_SOURCE, g_param_spec_string("source", "Source", "Name of the camera or file in each line; unset: the element's name", NULL, any_time));
+    class, PROP_SOURCE,
+    g_param_spec_string("source", "Source", "Name of the camera or file in each line; unset: the element's name", NULL,
+                        any_time));
   g_object_class_install_property(
-    class, PROP_INCLUDE_EMPTY, g_param_spec_boolean("include-empty", "Include empty", "Write frames on which nothing was found", TRUE, any_time));
+    class, PROP_INCLUDE_EMPTY,
+    g_param_spec_boolean("include-empty", "Include empty", "Write frames on which nothing was found", TRUE, any_time));
   g_object_class_install_property(
-    class, PROP_ANALYSED_ONLY, g_param_spec_boolean("analysed-only", "Analysed only", "Leave out frames that carry the boxes of an earlier one", FALSE, any_time));
+    class, PROP_ANALYSED_ONLY,
+    g_param_spec_boolean("analysed-only", "Analysed only", "Leave out frames that carry the boxes of an earlier one", FALSE,
+                         any_time));
   g_object_class_install_property(
-    class, PROP_STATS, g_param_spec_boxed("stats", "Statistics", "Lines written, their bytes, and lines that could not be written, since the start", GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+    class, PROP_STATS,
+    g_param_spec_boxed("stats", "Statistics", "Lines written, their bytes, and lines that could not be written, since the start",
+                       GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
 static void gst_fovea_publish_class_init(GstFoveaPublishClass *klass) {
@@ -311,6 +333,7 @@ static void gst_fovea_publish_class_init(GstFoveaPublishClass *klass) {
   transform_class->transform_ip_on_passthrough = TRUE;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
-  gst_element_class_set_static_metadata(element_class, "Fovea publisher", "Filter/Metadata/Video", "Writes detected objects as JSON Lines", "Fovea");
+  gst_element_class_set_static_metadata(element_class, "Fovea publisher", "Filter/Metadata/Video",
+                                        "Writes detected objects as JSON Lines", "Fovea");
   gst_type_mark_as_plugin_api(METHOD_TYPE, 0);
 }

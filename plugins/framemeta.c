@@ -44,8 +44,8 @@ static const GstMetaInfo *frame_meta_info(void) {
   if (g_once_init_enter(&info)) {
     const GstMetaInfo *known = gst_meta_get_info(META_NAME);
     if (!known)
-      known = gst_meta_register(fovea_frame_meta_api_get_type(), META_NAME, sizeof(FoveaFrameMeta), frame_meta_init, frame_meta_free,
-                                frame_meta_transform);
+      known = gst_meta_register(fovea_frame_meta_api_get_type(), META_NAME, sizeof(FoveaFrameMeta), frame_meta_init,
+                                frame_meta_free, frame_meta_transform);
     g_once_init_leave(&info, (gsize)known);
   }
   return (const GstMetaInfo *)info;

@@ -68,9 +68,14 @@ static void append_detection(GString *line, const FoveaObject *object, gint widt
     append_number(line, "%.4g", object->confidence);
   }
   const gdouble w = MAX(width, 1), h = MAX(height, 1);
-  const struct { const gchar *name; gdouble value; } sides[] = {
-    {",\"bounding_box\":{\"x_min\":", object->x0 / w}, {",\"y_min\":", object->y0 / h},
-    {",\"x_max\":", object->x1 / w}, {",\"y_max\":", object->y1 / h},
+  const struct {
+    const gchar *name;
+    gdouble value;
+  } sides[] = {
+    {",\"bounding_box\":{\"x_min\":", object->x0 / w},
+    {",\"y_min\":", object->y0 / h},
+    {",\"x_max\":", object->x1 / w},
+    {",\"y_max\":", object->y1 / h},
   };
   for (guint i = 0; i < G_N_ELEMENTS(sides); i++) {
     g_string_append(line, sides[i].name);
@@ -84,7 +89,8 @@ static void append_object(GString *line, const FoveaObject *object, gint width, 
   if (object->id >= 0)
     g_string_append_printf(line, "\"id\":%" G_GINT64_FORMAT ",", object->id);
   glong x = lrintf(object->x0), y = lrintf(object->y0);
-  g_string_append_printf(line, "\"x\":%ld,\"y\":%ld,\"w\":%ld,\"h\":%ld,\"roi_type\":", x, y, lrintf(object->x1) - x, lrintf(object->y1) - y);
+  g_string_append_printf(line, "\"x\":%ld,\"y\":%ld,\"w\":%ld,\"h\":%ld,\"roi_type\":", x, y, lrintf(object->x1) - x,
+                         lrintf(object->y1) - y);
   fovea_json_append_string(line, object->label);
   g_string_append_c(line, ',');
   append_detection(line, object, width, height);
@@ -122,7 +128,8 @@ void fovea_json_append_record(GString *line, const FoveaRecord *record) {
     g_string_append(line, ",\"latency_ms\":");
     append_number(line, "%.3f", record->latency_ms);
   }
-  g_string_append_printf(line, ",\"gap\":%s,\"analysed\":%s,\"objects\":[", record->gap ? "true" : "false", record->analysed ? "true" : "false");
+  g_string_append_printf(line, ",\"gap\":%s,\"analysed\":%s,\"objects\":[", record->gap ? "true" : "false",
+                         record->analysed ? "true" : "false");
   for (guint i = 0; i < record->object_count; i++) {
     if (i)
       g_string_append_c(line, ',');

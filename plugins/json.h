@@ -1,5 +1,5 @@
-/* The JSON form of a frame, "fovea.frame/1": one object on one line. configs/schemas/fovea.frame-1.json is its schema. Everything that
- * prints frames prints them through here. */
+/* The JSON form of a frame, "fovea.frame/1": one object on one line. configs/schemas/fovea.frame-1.json is its schema. Everything
+ * that prints frames prints them through here. */
 #ifndef FOVEA_PLUGINS_JSON_H
 #define FOVEA_PLUGINS_JSON_H
 
@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 #define FOVEA_FRAME_SCHEMA "fovea.frame/1"
 
 typedef struct FoveaRecord {
-  const gchar *source;    /* camera or file; NULL is "" */
+  const gchar *source; /* camera or file; NULL is "" */
   guint64 seq;
   GstClockTime timestamp; /* ns in the stream; GST_CLOCK_TIME_NONE prints null */
   gint64 utc;             /* microseconds since 1970; negative: not known, and left out */

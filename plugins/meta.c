@@ -41,11 +41,12 @@ typedef struct PixelBox {
 /* Nearest whole pixels inside the frame, at least one pixel large. */
 static PixelBox pixel_box(const FoveaObject *object, gint width, gint height) {
   gint x0 = CLAMP((gint)lrintf(object->x0), 0, MAX(width - 1, 0)), y0 = CLAMP((gint)lrintf(object->y0), 0, MAX(height - 1, 0));
-  gint x1 = CLAMP((gint)lrintf(object->x1), x0 + 1, MAX(width, x0 + 1)), y1 = CLAMP((gint)lrintf(object->y1), y0 + 1, MAX(height, y0 + 1));
+  gint x1 = CLAMP((gint)lrintf(object->x1), x0 + 1, MAX(width, x0 + 1)),
+       y1 = CLAMP((gint)lrintf(object->y1), y0 + 1, MAX(height, y0 + 1));
   return (PixelBox){(guint)x0, (guint)y0, (guint)(x1 - x0), (guint)(y1 - y0)};
 }
 
-/* --- GstVideoRegionOfInterestMeta ------------------------------------------------------------------------------------------------ */
+/* --- GstVideoRegionOfInterestMeta -------------------------------------------------------------------------- */
 
 static GstStructure *keypoints_structure(const FoveaObject *object, gint width, gint height) {
   GstStructure *structure = gst_structure_new_empty("keypoints");
@@ -65,12 +66,13 @@ static GstStructure *keypoints_structure(const FoveaObject *object, gint width, 
 
 static void roi_write(GstBuffer *buffer, const FoveaObject *object, gint width, gint height) {
   PixelBox box = pixel_box(object, width, height);
-  GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(buffer, object->label, box.x, box.y, box.w, box.h);
+  GstVideoRegionOfInterestMeta *roi =
+    gst_buffer_add_video_region_of_interest_meta(buffer, object->label, box.x, box.y, box.w, box.h);
   gst_video_region_of_interest_meta_add_param(
-    roi, gst_structure_new("detection", "x_min", G_TYPE_DOUBLE, (gdouble)object->x0 / width, "x_max", G_TYPE_DOUBLE, (gdouble)object->x1 / width,
-                           "y_min", G_TYPE_DOUBLE, (gdouble)object->y0 / height, "y_max", G_TYPE_DOUBLE, (gdouble)object->y1 / height,
-                           "confidence", G_TYPE_DOUBLE, (gdouble)object->confidence, "label_id", G_TYPE_INT, object->label_id,
-                           "label", G_TYPE_STRING, object->label, NULL));
+    roi, gst_structure_new("detection", "x_min", G_TYPE_DOUBLE, (gdouble)object->x0 / width, "x_max", G_TYPE_DOUBLE,
+                           (gdouble)object->x1 / width, "y_min", G_TYPE_DOUBLE, (gdouble)object->y0 / height, "y_max",
+                           G_TYPE_DOUBLE, (gdouble)object->y1 / height, "confidence", G_TYPE_DOUBLE, (gdouble)object->confidence,
+                           "label_id", G_TYPE_INT, object->label_id, "label", G_TYPE_STRING, object->label, NULL));
   if (object->id >= 0) {
     roi->id = (gint)object->id;
     gst_video_region_of_interest_meta_add_param(roi, gst_structure_new("object_id", "id", G_TYPE_INT, (gint)object->id, NULL));
@@ -79,12 +81,12 @@ static void roi_write(GstBuffer *buffer, const FoveaObject *object, gint width, 
     gst_video_region_of_interest_meta_add_param(roi, keypoints_structure(object, width, height));
 }
 
-/* The params keep fractions of a pixel and survive scaling, but not cropping; the meta's own integers survive both. So the params are used as long
- * as they agree with the integers. */
+/* The params keep fractions of a pixel and survive scaling, but not cropping; the meta's own integers survive both. So the params
+ * are used as long as they agree with the integers. */
 static void roi_read_box(FoveaObject *object, const GstStructure *detection, gint width, gint height) {
   gdouble x_min, x_max, y_min, y_max;
-  if (!gst_structure_get(detection, "x_min", G_TYPE_DOUBLE, &x_min, "x_max", G_TYPE_DOUBLE, &x_max, "y_min", G_TYPE_DOUBLE, &y_min, "y_max",
-                         G_TYPE_DOUBLE, &y_max, NULL))
+  if (!gst_structure_get(detection, "x_min", G_TYPE_DOUBLE, &x_min, "x_max", G_TYPE_DOUBLE, &x_max, "y_min", G_TYPE_DOUBLE,
+                         &y_min, "y_max", G_TYPE_DOUBLE, &y_max, NULL))
     return;
   const gdouble tolerance = 1.5; /* rounding to whole pixels, once more after a scaling */
   gdouble x0 = x_min * width, x1 = x_max * width, y0 = y_min * height, y1 = y_max * height;
@@ -113,7 +115,13 @@ static void roi_read_keypoints(FoveaObject *object, const GstStructure *keypoint
 
 static void object_init(FoveaObject *object, GQuark label, gdouble x, gdouble y, gdouble w, gdouble h) {
   const gchar *name = label ? g_quark_to_string(label) : NULL;
-  *object = (FoveaObject){.x0 = (gfloat)x, .y0 = (gfloat)y, .x1 = (gfloat)(x + w), .y1 = (gfloat)(y + h), .confidence = -1.0f, .label_id = -1, .id = -1};
+  *object = (FoveaObject){.x0 = (gfloat)x,
+                          .y0 = (gfloat)y,
+                          .x1 = (gfloat)(x + w),
+                          .y1 = (gfloat)(y + h),
+                          .confidence = -1.0f,
+                          .label_id = -1,
+                          .id = -1};
   object->label = name ? name : "";
 }
 
@@ -138,7 +146,7 @@ static void roi_read(GstVideoRegionOfInterestMeta *roi, gint width, gint height,
   g_array_append_val(objects, object);
 }
 
-/* --- GstAnalyticsRelationMeta ---------------------------------------------------------------------------------------------------- */
+/* --- GstAnalyticsRelationMeta ------------------------------------------------------------------------------ */
 
 #ifdef HAVE_GST_ANALYTICS
 static void analytics_write(GstBuffer *buffer, const FoveaObject *objects, guint count, gint width, gint height) {
@@ -149,11 +157,12 @@ static void analytics_write(GstBuffer *buffer, const FoveaObject *objects, guint
     const FoveaObject *object = &objects[i];
     PixelBox box = pixel_box(object, width, height);
     GstAnalyticsODMtd od;
-    if (!gst_analytics_relation_meta_add_od_mtd(relations, g_quark_from_string(object->label), (gint)box.x, (gint)box.y, (gint)box.w, (gint)box.h,
-                                                object->confidence, &od))
+    if (!gst_analytics_relation_meta_add_od_mtd(relations, g_quark_from_string(object->label), (gint)box.x, (gint)box.y,
+                                                (gint)box.w, (gint)box.h, object->confidence, &od))
       continue;
     GstAnalyticsTrackingMtd track;
-    if (object->id >= 0 && gst_analytics_relation_meta_add_tracking_mtd(relations, (guint64)object->id, GST_BUFFER_PTS(buffer), &track))
+    if (object->id >= 0 &&
+        gst_analytics_relation_meta_add_tracking_mtd(relations, (guint64)object->id, GST_BUFFER_PTS(buffer), &track))
       gst_analytics_relation_meta_set_relation(relations, GST_ANALYTICS_REL_TYPE_RELATE_TO, od.id, track.id);
   }
 }
@@ -161,19 +170,21 @@ static void analytics_write(GstBuffer *buffer, const FoveaObject *objects, guint
 static gint64 analytics_track_id(GstAnalyticsRelationMeta *relations, guint od_id) {
   GstAnalyticsMtd track;
   gpointer state = NULL;
-  if (!gst_analytics_relation_meta_get_direct_related(relations, od_id, GST_ANALYTICS_REL_TYPE_ANY, gst_analytics_tracking_mtd_get_mtd_type(),
-                                                      &state, &track))
+  if (!gst_analytics_relation_meta_get_direct_related(relations, od_id, GST_ANALYTICS_REL_TYPE_ANY,
+                                                      gst_analytics_tracking_mtd_get_mtd_type(), &state, &track))
     return -1;
   guint64 id = 0;
   GstClockTime first, last;
   gboolean lost;
-  return gst_analytics_tracking_mtd_get_info((GstAnalyticsTrackingMtd *)&track, &id, &first, &last, &lost) ? (gint64)(id & G_MAXINT64) : -1;
+  return gst_analytics_tracking_mtd_get_info((GstAnalyticsTrackingMtd *)&track, &id, &first, &last, &lost)
+           ? (gint64)(id & G_MAXINT64)
+           : -1;
 }
 
 /* Scores are not compared: a scaled region has lost its own. */
 static gboolean same_place(const FoveaObject *a, const FoveaObject *b) {
-  return fabsf(a->x0 - b->x0) <= 1.0f && fabsf(a->y0 - b->y0) <= 1.0f && fabsf(a->x1 - b->x1) <= 1.0f && fabsf(a->y1 - b->y1) <= 1.0f &&
-         g_str_equal(a->label, b->label);
+  return fabsf(a->x0 - b->x0) <= 1.0f && fabsf(a->y0 - b->y0) <= 1.0f && fabsf(a->x1 - b->x1) <= 1.0f &&
+         fabsf(a->y1 - b->y1) <= 1.0f && g_str_equal(a->label, b->label);
 }
 
 static void analytics_read(GstBuffer *buffer, GArray *objects) {
@@ -201,7 +212,7 @@ static void analytics_read(GstBuffer *buffer, GArray *objects) {
 }
 #endif
 
-/* --- both ------------------------------------------------------------------------------------------------------------------------ */
+/* --- both -------------------------------------------------------------------------------------------------- */
 
 static FoveaObject scaled(const FoveaObject *object, gfloat x, gfloat y) {
   FoveaObject result = *object;
@@ -230,8 +241,9 @@ static void restore(FoveaObject *object, const FoveaFrameMeta *frame, gint width
   const gfloat tolerance = 1.5f;
   for (guint i = 0; frame->objects && i < frame->objects->len; i++) {
     FoveaObject own = scaled(&g_array_index(frame->objects, FoveaObject, i), (gfloat)width, (gfloat)height);
-    if (fabsf(own.x0 - object->x0) > tolerance || fabsf(own.y0 - object->y0) > tolerance || fabsf(own.x1 - object->x1) > tolerance ||
-        fabsf(own.y1 - object->y1) > tolerance || !g_str_equal(own.label, object->label))
+    if (fabsf(own.x0 - object->x0) > tolerance || fabsf(own.y0 - object->y0) > tolerance ||
+        fabsf(own.x1 - object->x1) > tolerance || fabsf(own.y1 - object->y1) > tolerance ||
+        !g_str_equal(own.label, object->label))
       continue;
     own.id = object->id;
     *object = own;

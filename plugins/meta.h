@@ -17,17 +17,17 @@
 G_BEGIN_DECLS
 
 typedef struct FoveaObject {
-  gfloat x0, y0, x1, y1;  /* corners in pixels of the frame */
-  gfloat confidence;      /* 0..1; negative when the writer gave none */
-  gint label_id;          /* class index; -1 when not known */
-  const gchar *label;     /* valid UTF-8, static storage (a quark's string) when read from a meta; never NULL */
-  gint64 id;              /* of the track; -1 when not tracked */
+  gfloat x0, y0, x1, y1; /* corners in pixels of the frame */
+  gfloat confidence;     /* 0..1; negative when the writer gave none */
+  gint label_id;         /* class index; -1 when not known */
+  const gchar *label;    /* valid UTF-8, static storage (a quark's string) when read from a meta; never NULL */
+  gint64 id;             /* of the track; -1 when not tracked */
   gint landmark_count;
   gfloat landmarks[FV_MAX_LANDMARKS][2]; /* pixels of the frame */
 } FoveaObject;
 
 typedef enum FoveaMetaKind {
-  FOVEA_META_AUTO = 0,  /* analytics where this build has it, else roi */
+  FOVEA_META_AUTO = 0, /* analytics where this build has it, else roi */
   FOVEA_META_ANALYTICS,
   FOVEA_META_ROI,
   FOVEA_META_BOTH
@@ -46,8 +46,9 @@ void fovea_meta_write(GstBuffer *buffer, FoveaMetaKind kind, const FoveaObject *
 GArray *fovea_objects_normalise(const FoveaObject *objects, guint count, gint width, gint height);
 
 /* Appends every object that the buffer's metas hold, of either kind, to the array of FoveaObject; an object that is there in both
- * kinds comes once. What a meta has lost on its way (elements that scale drop the params of regions) or cannot carry is taken from the detector's
- * frame meta. label_quarks, an array of GQuark by class index, may be NULL; it gives label_id where nothing else does. */
+ * kinds comes once. What a meta has lost on its way (elements that scale drop the params of regions) or cannot carry is taken
+ * from the detector's frame meta. label_quarks, an array of GQuark by class index, may be NULL; it gives label_id where nothing
+ * else does. */
 void fovea_meta_read(GstBuffer *buffer, gint width, gint height, GArray *label_quarks, GArray *objects);
 
 G_END_DECLS

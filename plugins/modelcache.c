@@ -23,8 +23,9 @@ static void append_file(GString *key, const gchar *path) {
   GStatBuf status = {0};
   gchar *full = path ? g_canonicalize_filename(path, NULL) : NULL;
   if (full && g_stat(full, &status) == 0)
-    g_string_append_printf(key, "%s|%" G_GINT64_FORMAT ".%09ld|%" G_GINT64_FORMAT "|%" G_GUINT64_FORMAT "\n", full, (gint64)status.st_mtim.tv_sec,
-                           (glong)status.st_mtim.tv_nsec, (gint64)status.st_size, (guint64)status.st_ino);
+    g_string_append_printf(key, "%s|%" G_GINT64_FORMAT ".%09ld|%" G_GINT64_FORMAT "|%" G_GUINT64_FORMAT "\n", full,
+                           (gint64)status.st_mtim.tv_sec, (glong)status.st_mtim.tv_nsec, (gint64)status.st_size,
+                           (guint64)status.st_ino);
   else
     g_string_append_printf(key, "%s|\n", full ? full : "");
   g_free(full);
@@ -57,10 +58,13 @@ static int check_fit(const FvModel *model, const gchar *path, FvError *err) {
   const FvDescription *description = fv_model_description(model);
   if (description->family == FV_FAMILY_NONE) {
     const char *why = fv_model_describe_error(model);
-    return fv_error_set(err, FV_ERR_CONFIG, "%s", why && *why ? why : "the model's outputs are not those of a known detector; give its description with config=");
+    return fv_error_set(
+      err, FV_ERR_CONFIG, "%s",
+      why && *why ? why : "the model's outputs are not those of a known detector; give its description with config=");
   }
   if (description->family == FV_FAMILY_EMBEDDING)
-    return fv_error_set(err, FV_ERR_CONFIG, "%s gives feature vectors and finds no objects; use a detector or a classifier", path);
+    return fv_error_set(err, FV_ERR_CONFIG, "%s gives feature vectors and finds no objects; use a detector or a classifier",
+                        path);
   return FV_OK;
 }
 
@@ -84,7 +88,8 @@ static int warm_up(FoveaSharedPlan *shared, FvError *err) {
   return rc;
 }
 
-static int load(FoveaSharedPlan *shared, const gchar *path, const gchar *config, const gchar *labels, const gchar *device, gint threads, FvError *err) {
+static int load(FoveaSharedPlan *shared, const gchar *path, const gchar *config, const gchar *labels, const gchar *device,
+                gint threads, FvError *err) {
   FvModel *model = NULL;
   int rc = fv_model_open(path, &fv_model_params(.config = config, .labels = labels), &model, err);
   if (rc < 0)
@@ -133,7 +138,8 @@ static gboolean cache_join(gchar *key, FoveaSharedPlan **ret_shared) {
   return made;
 }
 
-FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const gchar *config, const gchar *labels, const gchar *device, gint threads, FvError *err) {
+FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const gchar *config, const gchar *labels, const gchar *device,
+                                    gint threads, FvError *err) {
   FoveaSharedPlan *shared;
   gchar *key = cache_key(model, config, labels, device, threads);
   g_mutex_lock(&cache_lock);

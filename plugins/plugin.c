@@ -15,5 +15,5 @@ static gboolean plugin_init(GstPlugin *plugin) {
   return registered;
 }
 
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, fovea, "Video analytics: object detection, overlay and publishing", plugin_init, FV_VERSION,
-                  "MIT/X11", "Fovea", "libfovea")
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, fovea, "Video analytics: object detection, overlay and publishing",
+                  plugin_init, FV_VERSION, "MIT/X11", "Fovea", "libfovea")

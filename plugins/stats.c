@@ -79,7 +79,8 @@ static gdouble frame_rate(const FoveaStats *stats) {
   guint count = (guint)MIN(stats->frames, FOVEA_STATS_WINDOW);
   if (count < 2)
     return 0.0;
-  gint64 last = stats->passed_at[(stats->frames - 1) % FOVEA_STATS_WINDOW], first = stats->passed_at[(stats->frames - count) % FOVEA_STATS_WINDOW];
+  gint64 last = stats->passed_at[(stats->frames - 1) % FOVEA_STATS_WINDOW],
+         first = stats->passed_at[(stats->frames - count) % FOVEA_STATS_WINDOW];
   return last > first ? (count - 1) * (gdouble)G_USEC_PER_SEC / (gdouble)(last - first) : 0.0;
 }
 
@@ -87,8 +88,9 @@ void fovea_stats_fill(FoveaStats *stats, GstStructure *structure) {
   static const gchar *stages[FOVEA_STAGE_COUNT] = {"preprocess", "infer", "postprocess", "total"};
   static const guint percents[] = {50, 95, 99};
   g_mutex_lock(&stats->lock);
-  gst_structure_set(structure, "frames", G_TYPE_UINT64, stats->frames, "analysed", G_TYPE_UINT64, stats->analysed, "skipped", G_TYPE_UINT64,
-                    stats->skipped, "dropped", G_TYPE_UINT64, stats->dropped, "fps", G_TYPE_DOUBLE, frame_rate(stats), NULL);
+  gst_structure_set(structure, "frames", G_TYPE_UINT64, stats->frames, "analysed", G_TYPE_UINT64, stats->analysed, "skipped",
+                    G_TYPE_UINT64, stats->skipped, "dropped", G_TYPE_UINT64, stats->dropped, "fps", G_TYPE_DOUBLE,
+                    frame_rate(stats), NULL);
   g_mutex_unlock(&stats->lock);
   for (guint stage = 0; stage < FOVEA_STAGE_COUNT; stage++) {
     guint64 sorted[FOVEA_STATS_WINDOW];

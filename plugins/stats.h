@@ -6,7 +6,13 @@
 
 G_BEGIN_DECLS
 
-typedef enum FoveaStage { FOVEA_STAGE_PREPROCESS, FOVEA_STAGE_INFER, FOVEA_STAGE_POSTPROCESS, FOVEA_STAGE_TOTAL, FOVEA_STAGE_COUNT } FoveaStage;
+typedef enum FoveaStage {
+  FOVEA_STAGE_PREPROCESS,
+  FOVEA_STAGE_INFER,
+  FOVEA_STAGE_POSTPROCESS,
+  FOVEA_STAGE_TOTAL,
+  FOVEA_STAGE_COUNT
+} FoveaStage;
 
 #define FOVEA_STATS_WINDOW 256 /* frames that quantiles and the frame rate look back on */
 

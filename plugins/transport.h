@@ -7,8 +7,8 @@
 G_BEGIN_DECLS
 
 typedef struct FoveaTransportOptions {
-  const gchar *path;  /* file; "-" is standard output */
-  gboolean append;    /* keep what the file holds */
+  const gchar *path; /* file; "-" is standard output */
+  gboolean append;   /* keep what the file holds */
 } FoveaTransportOptions;
 
 typedef struct FoveaTransport FoveaTransport;

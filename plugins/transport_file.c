@@ -7,8 +7,8 @@
 
 #include <glib/gstdio.h>
 
-/* One write per line, without a buffer of our own: a reader at the other end of a pipe or of a growing file sees each line at once, and a
- * crash loses none. */
+/* One write per line, without a buffer of our own: a reader at the other end of a pipe or of a growing file sees each line at
+ * once, and a crash loses none. */
 typedef struct FileTransport {
   FoveaTransport base;
   gint fd;
@@ -26,7 +26,9 @@ static gboolean fail(GError **error, const gchar *what) {
 
 static FoveaTransport *file_open(const FoveaTransportOptions *options, GError **error) {
   gboolean standard_output = g_str_equal(options->path, "-");
-  gint fd = standard_output ? STDOUT_FILENO : g_open(options->path, O_WRONLY | O_CREAT | O_CLOEXEC | (options->append ? O_APPEND : O_TRUNC), 0644);
+  gint fd = standard_output
+              ? STDOUT_FILENO
+              : g_open(options->path, O_WRONLY | O_CREAT | O_CLOEXEC | (options->append ? O_APPEND : O_TRUNC), 0644);
   if (fd < 0) {
     fail(error, options->path);
     return NULL;
@@ -64,7 +66,8 @@ static gboolean file_write(FoveaTransport *base, const gchar *line, gsize size, 
 
 static gboolean file_flush(FoveaTransport *base, GError **error) {
   FileTransport *transport = (FileTransport *)base;
-  if (fsync(transport->fd) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP) /* pipes and terminals have nothing to flush */
+  if (fsync(transport->fd) == 0 || errno == EINVAL || errno == EROFS ||
+      errno == ENOTSUP) /* pipes and terminals have nothing to flush */
     return TRUE;
   return fail(error, "what was written may not have reached the disk");
 }

@@ -234,10 +234,11 @@ static bool read_section(Reader *reader, const FvSection *section, const FvYamlN
     else if (key->type != FV_KEY_BLOCK)
       read_value(reader, key, child, (FvValue *)((char *)target + key->offset));
   }
+  bool named = node->key != NULL && !g_str_equal(node->key, section->name); /* "camera gate", but "detect" */
   for (int i = 0; i < section->key_count; i++)
     if (section->keys[i].required && fv_yaml_find(node, section->keys[i].name) == NULL)
       fv_problems_add(reader->problems, node->key != NULL ? node->key_place : node->place, "%s%s%s needs the key '%s'",
-                      section->name, node->key != NULL ? " " : "", node->key != NULL ? node->key : "", section->keys[i].name);
+                      section->name, named ? " " : "", named ? node->key : "", section->keys[i].name);
   return true;
 }
 

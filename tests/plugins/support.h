@@ -28,7 +28,8 @@ static inline GstBuffer *test_frame(GstVideoFormat format, gint width, gint heig
       value = c == 0 ? (guint8)(16 + brightness * 219 / 255) : 128;
     for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c); y++)
       for (gint x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(&frame, c); x++)
-        *((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c) + x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c)) = value;
+        *((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c) +
+          x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c)) = value;
   }
   gst_video_frame_unmap(&frame);
   GST_BUFFER_PTS(buffer) = pts;

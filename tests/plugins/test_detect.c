@@ -2,7 +2,7 @@
 
 #define WIDTH 64
 #define HEIGHT 48
-#define FRAME(i) ((GstClockTime)(i) * 40 * GST_MSECOND)
+#define FRAME(i) ((GstClockTime)(i)*40 * GST_MSECOND)
 
 static GstBuffer *white(gint index) {
   return test_frame(GST_VIDEO_FORMAT_NV12, WIDTH, HEIGHT, 255, FRAME(index));
@@ -284,7 +284,10 @@ static void region_of_interest_has_the_known_layout(void) {
   g_assert_cmpuint(g_list_length(roi->params), ==, 1);
   GstStructure *detection = gst_video_region_of_interest_meta_get_param(roi, "detection");
   g_assert_cmpint(gst_structure_n_fields(detection), ==, 7);
-  const struct { const gchar *name; gdouble value; } doubles[] = {{"x_min", 0.25}, {"x_max", 0.75}, {"y_min", 0.25}, {"y_max", 0.75}, {"confidence", 0.9}};
+  const struct {
+    const gchar *name;
+    gdouble value;
+  } doubles[] = {{"x_min", 0.25}, {"x_max", 0.75}, {"y_min", 0.25}, {"y_max", 0.75}, {"confidence", 0.9}};
   for (guint i = 0; i < G_N_ELEMENTS(doubles); i++) {
     gdouble value = -1;
     g_assert_true(gst_structure_get_double(detection, doubles[i].name, &value));
@@ -317,7 +320,8 @@ static void others_metas_are_kept(void) {
 
 /* Scaling moves boxes, keeps fractions of a pixel, and keeps the frame's own facts. */
 static void metas_survive_conversion_and_scaling(void) {
-  GstHarness *harness = test_detector("! videoconvert ! videoscale ! capsfilter caps=video/x-raw,format=BGRx,width=128,height=96");
+  GstHarness *harness =
+    test_detector("! videoconvert ! videoscale ! capsfilter caps=video/x-raw,format=BGRx,width=128,height=96");
   test_set_caps(harness, "NV12", WIDTH, HEIGHT);
   gst_harness_push(harness, white(0));
   GstBuffer *buffer = gst_harness_pull(harness);
@@ -384,7 +388,8 @@ static void late_frames_are_not_analysed(void) {
   GstHarness *harness = nv12_detector("");
   gst_harness_push(harness, white(0));
   gst_buffer_unref(gst_harness_pull(harness));
-  g_assert_true(gst_harness_push_upstream_event(harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 40 * GST_MSECOND, FRAME(0))));
+  g_assert_true(
+    gst_harness_push_upstream_event(harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 40 * GST_MSECOND, FRAME(0))));
   const gboolean analysed[] = {FALSE, TRUE}; /* 40 ms late: until 80 ms after it nothing is analysed */
   for (gint i = 1; i <= 2; i++) {
     gst_harness_push(harness, white(i));
@@ -480,7 +485,8 @@ static void stats_tell_times_and_device(void) {
   GstStructure *stats = NULL;
   g_object_get(detector, "stats", &stats, NULL);
   gdouble p50 = -1, p95 = -1, p99 = -1;
-  g_assert_true(gst_structure_get(stats, "total-p50-ms", G_TYPE_DOUBLE, &p50, "total-p95-ms", G_TYPE_DOUBLE, &p95, "total-p99-ms", G_TYPE_DOUBLE, &p99, NULL));
+  g_assert_true(gst_structure_get(stats, "total-p50-ms", G_TYPE_DOUBLE, &p50, "total-p95-ms", G_TYPE_DOUBLE, &p95, "total-p99-ms",
+                                  G_TYPE_DOUBLE, &p99, NULL));
   g_assert_true(p50 >= 0.0 && p50 <= p95 && p95 <= p99);
   g_assert_cmpstr(gst_structure_get_string(stats, "device"), ==, "cpu");
   g_assert_cmpstr(gst_structure_get_string(stats, "family"), ==, "ssd");

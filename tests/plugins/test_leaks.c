@@ -30,9 +30,10 @@ static guint count_live(GstTracer *tracer) {
 
 static void live_once(gint cycle) {
   gchar *model = test_model(cycle % 10 == 9 ? "garbage.onnx" : "tiny.onnx");
-  gchar *launch = g_strdup_printf("videotestsrc pattern=white num-buffers=%d is-live=%s ! video/x-raw,format=NV12,width=64,height=48,framerate=1000/1 ! "
-                                  "foveadetect threads=1 device=cpu model=%s ! foveaoverlay ! foveapublish file-path=/dev/null ! fakesink sync=false",
-                                  cycle % 4, cycle % 2 ? "true" : "false", model);
+  gchar *launch = g_strdup_printf(
+    "videotestsrc pattern=white num-buffers=%d is-live=%s ! video/x-raw,format=NV12,width=64,height=48,framerate=1000/1 ! "
+    "foveadetect threads=1 device=cpu model=%s ! foveaoverlay ! foveapublish file-path=/dev/null ! fakesink sync=false",
+    cycle % 4, cycle % 2 ? "true" : "false", model);
   GstElement *pipeline = gst_parse_launch(launch, NULL);
   GstBus *bus = gst_element_get_bus(pipeline);
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
@@ -66,7 +67,10 @@ static void many_lives_leave_nothing(void) {
 /* One element through all its states again and again, with frames in flight. */
 static void one_element_starts_again_and_again(void) {
   gchar *model = test_model("tiny.onnx");
-  gchar *launch = g_strdup_printf("videotestsrc pattern=white ! video/x-raw,format=I420,width=32,height=24 ! foveadetect name=detector threads=1 device=cpu model=%s ! fakesink", model);
+  gchar *launch = g_strdup_printf(
+    "videotestsrc pattern=white ! video/x-raw,format=I420,width=32,height=24 ! foveadetect name=detector threads=1 device=cpu "
+    "model=%s ! fakesink",
+    model);
   GstElement *pipeline = gst_parse_launch(launch, NULL);
   GstElement *detector = gst_bin_get_by_name(GST_BIN(pipeline), "detector");
   for (gint i = 0; i < 100; i++) {

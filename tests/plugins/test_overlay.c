@@ -13,7 +13,8 @@ static GstHarness *overlay(const gchar *format, const gchar *properties) {
 
 static void add_roi(GstBuffer *buffer, const gchar *label, guint x, guint y, guint w, guint h, gdouble confidence) {
   GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(buffer, label, x, y, w, h);
-  gst_video_region_of_interest_meta_add_param(roi, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, confidence, "label_id", G_TYPE_INT, 0, NULL));
+  gst_video_region_of_interest_meta_add_param(
+    roi, gst_structure_new("detection", "confidence", G_TYPE_DOUBLE, confidence, "label_id", G_TYPE_INT, 0, NULL));
 }
 
 /* The first component, Y or a colour, at a pixel. */
@@ -22,13 +23,15 @@ static guint8 sample(GstBuffer *buffer, GstVideoFormat format, gint x, gint y) {
   GstVideoFrame frame;
   gst_video_info_set_format(&info, format, WIDTH, HEIGHT);
   g_assert_true(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
-  guint8 value = *((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, 1) + (y >> GST_VIDEO_FORMAT_INFO_H_SUB(info.finfo, 1)) * GST_VIDEO_FRAME_COMP_STRIDE(&frame, 1) +
+  guint8 value = *((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, 1) +
+                   (y >> GST_VIDEO_FORMAT_INFO_H_SUB(info.finfo, 1)) * GST_VIDEO_FRAME_COMP_STRIDE(&frame, 1) +
                    (x >> GST_VIDEO_FORMAT_INFO_W_SUB(info.finfo, 1)) * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, 1));
   gst_video_frame_unmap(&frame);
   return value;
 }
 
-/* Edges change, the inside and the outside do not. The second component (G or U) of white differs from that of every palette colour. */
+/* Edges change, the inside and the outside do not. The second component (G or U) of white differs from that of every palette
+ * colour. */
 static void draws_boxes_in_format(gconstpointer data) {
   GstVideoFormat format = gst_video_format_from_string(data);
   GstHarness *harness = overlay(data, "show-labels=false show-scores=false");
@@ -66,7 +69,8 @@ static gsize changed_bytes(GstHarness *harness, GstBuffer *buffer) {
 
 static void writes_labels_beside_boxes(void) {
   GstHarness *bare = overlay("BGRx", "show-labels=false show-scores=false"), *labelled = overlay("BGRx", "");
-  GstBuffer *a = test_frame(GST_VIDEO_FORMAT_BGRx, WIDTH, HEIGHT, 255, 0), *b = test_frame(GST_VIDEO_FORMAT_BGRx, WIDTH, HEIGHT, 255, 0);
+  GstBuffer *a = test_frame(GST_VIDEO_FORMAT_BGRx, WIDTH, HEIGHT, 255, 0),
+            *b = test_frame(GST_VIDEO_FORMAT_BGRx, WIDTH, HEIGHT, 255, 0);
   add_roi(a, "thing", 40, 30, 80, 60, 0.9);
   add_roi(b, "thing", 40, 30, 80, 60, 0.9);
   g_assert_cmpuint(changed_bytes(labelled, b), >, changed_bytes(bare, a));
@@ -88,7 +92,8 @@ static void frames_without_objects_stay_as_they_are(void) {
   gst_harness_teardown(harness);
 }
 
-/* Other elements may write anything into a meta: nothing outside the frame is touched (the sanitizers watch), and no size is believed. */
+/* Other elements may write anything into a meta: nothing outside the frame is touched (the sanitizers watch), and no size is
+ * believed. */
 static void survives_hostile_metas(void) {
   static const gchar *formats[] = {"NV12", "I420", "YUY2", "RGB", "GRAY8", "BGRx"};
   for (guint f = 0; f < G_N_ELEMENTS(formats); f++) {

@@ -113,7 +113,8 @@ static void paint_follows_the_color_matrix(void) {
   GstVideoInfo info;
   gst_video_info_set_format(&info, GST_VIDEO_FORMAT_NV12, 320, 240);
   gst_video_colorimetry_from_string(&info.colorimetry, GST_VIDEO_COLORIMETRY_BT601);
-  FoveaPaint white = fovea_canvas_paint(&info, (FoveaColor){255, 255, 255}), red = fovea_canvas_paint(&info, (FoveaColor){255, 0, 0});
+  FoveaPaint white = fovea_canvas_paint(&info, (FoveaColor){255, 255, 255}),
+             red = fovea_canvas_paint(&info, (FoveaColor){255, 0, 0});
   const guint8 expected_white[] = {235, 128, 128}, expected_red[] = {81, 90, 240};
   for (guint i = 0; i < 3; i++) {
     g_assert_cmpint(white.value[i], ==, expected_white[i]);

@@ -53,7 +53,8 @@ static void assert_follows_schema(JsonObject *record) {
 }
 
 static gchar **publish(const gchar *properties, const guint8 *brightness, guint count) {
-  gchar *directory = g_dir_make_tmp("fovea-publish-XXXXXX", NULL), *path = g_build_filename(directory, "out.jsonl", NULL), *text = NULL;
+  gchar *directory = g_dir_make_tmp("fovea-publish-XXXXXX", NULL), *path = g_build_filename(directory, "out.jsonl", NULL),
+        *text = NULL;
   gchar *launch = g_strdup_printf("! foveapublish name=publisher file-path=%s %s", path, properties);
   GstHarness *harness = test_detector(launch);
   test_set_caps(harness, "NV12", 64, 48);
@@ -90,13 +91,15 @@ static void writes_one_object_a_frame(void) {
     JsonArray *objects = json_object_get_array_member(record, "objects");
     g_assert_cmpuint(json_array_get_length(objects), ==, brightness[i] ? 2 : 0);
     if (brightness[i]) {
-      JsonObject *object = json_array_get_object_element(objects, 0), *detection = json_object_get_object_member(object, "detection");
+      JsonObject *object = json_array_get_object_element(objects, 0),
+                 *detection = json_object_get_object_member(object, "detection");
       g_assert_cmpint(json_object_get_int_member(object, "x"), ==, 16);
       g_assert_cmpint(json_object_get_int_member(object, "w"), ==, 32);
       g_assert_cmpstr(json_object_get_string_member(object, "roi_type"), ==, "square");
       g_assert_cmpint(json_object_get_int_member(detection, "label_id"), ==, 0);
       g_assert_cmpfloat_with_epsilon(json_object_get_double_member(detection, "confidence"), 0.9, 0.02);
-      g_assert_cmpfloat_with_epsilon(json_object_get_double_member(json_object_get_object_member(detection, "bounding_box"), "x_max"), 0.75, 0.02);
+      g_assert_cmpfloat_with_epsilon(
+        json_object_get_double_member(json_object_get_object_member(detection, "bounding_box"), "x_max"), 0.75, 0.02);
     }
     json_object_unref(record);
   }
@@ -112,11 +115,30 @@ static void leaves_out_empty_frames_when_told(void) {
 
 /* Quotes, control characters, bytes that are no text, infinities: every line is still one JSON object. */
 static void writes_anything_as_json(void) {
-  FoveaObject object = {.x0 = -5, .y0 = 1e30f, .x1 = 0.0f / 1.0f, .y1 = -1e30f, .confidence = 0.5f, .label_id = 1, .id = G_MAXINT64, .landmark_count = 1};
+  FoveaObject object = {.x0 = -5,
+                        .y0 = 1e30f,
+                        .x1 = 0.0f / 1.0f,
+                        .y1 = -1e30f,
+                        .confidence = 0.5f,
+                        .label_id = 1,
+                        .id = G_MAXINT64,
+                        .landmark_count = 1};
   object.label = "a \"b\"\\ \n\t\x01\x7f \xff\xfe \xe2\x82\xac";
   object.landmarks[0][0] = (gfloat)G_MAXDOUBLE; /* infinite */
-  FoveaRecord record = {.source = "caf\xc3\xa9\r", .seq = G_MAXUINT64, .timestamp = GST_CLOCK_TIME_NONE, .utc = 1787307330123456, .clock = "system", .width = 0, .height = 0,
-                        .model = "m", .model_sha256 = "00", .latency_ms = 11.8, .gap = TRUE, .analysed = TRUE, .objects = &object, .object_count = 1};
+  FoveaRecord record = {.source = "caf\xc3\xa9\r",
+                        .seq = G_MAXUINT64,
+                        .timestamp = GST_CLOCK_TIME_NONE,
+                        .utc = 1787307330123456,
+                        .clock = "system",
+                        .width = 0,
+                        .height = 0,
+                        .model = "m",
+                        .model_sha256 = "00",
+                        .latency_ms = 11.8,
+                        .gap = TRUE,
+                        .analysed = TRUE,
+                        .objects = &object,
+                        .object_count = 1};
   GString *line = g_string_new(NULL);
   fovea_json_append_record(line, &record);
   g_assert_cmpuint(strcspn(line->str, "\n"), ==, line->len - 1);
@@ -125,7 +147,8 @@ static void writes_anything_as_json(void) {
   g_assert_cmpstr(json_object_get_string_member(parsed, "utc"), ==, "2026-08-21T10:15:30.123456Z");
   g_assert_cmpstr(json_object_get_string_member(parsed, "source"), ==, "caf\xc3\xa9\r");
   JsonObject *first = json_array_get_object_element(json_object_get_array_member(parsed, "objects"), 0);
-  g_assert_cmpstr(json_object_get_string_member(first, "roi_type"), ==, "a \"b\"\\ \n\t\x01\x7f \xef\xbf\xbd\xef\xbf\xbd \xe2\x82\xac");
+  g_assert_cmpstr(json_object_get_string_member(first, "roi_type"), ==,
+                  "a \"b\"\\ \n\t\x01\x7f \xef\xbf\xbd\xef\xbf\xbd \xe2\x82\xac");
   json_object_unref(parsed);
   g_string_free(line, TRUE);
 }
@@ -188,7 +211,8 @@ static void full_disk_does_not_stop_the_stream(void) {
   GstBus *bus = gst_bus_new();
   gst_element_set_bus(publisher, bus);
   for (guint i = 0; i < 5; i++) {
-    g_assert_cmpint(gst_harness_push(harness, test_frame(GST_VIDEO_FORMAT_NV12, 64, 48, 255, i * 40 * GST_MSECOND)), ==, GST_FLOW_OK);
+    g_assert_cmpint(gst_harness_push(harness, test_frame(GST_VIDEO_FORMAT_NV12, 64, 48, 255, i * 40 * GST_MSECOND)), ==,
+                    GST_FLOW_OK);
     gst_buffer_unref(gst_harness_pull(harness));
   }
   g_assert_cmpuint(test_stat(publisher, "failed"), ==, 5);
@@ -205,7 +229,8 @@ static void full_disk_does_not_stop_the_stream(void) {
 
 /* A source that stamps frames with wall-clock time is believed over our own clock; a discontinuity is a gap. */
 static void wall_clock_and_gaps_are_told(void) {
-  gchar *directory = g_dir_make_tmp("fovea-publish-XXXXXX", NULL), *path = g_build_filename(directory, "out.jsonl", NULL), *text = NULL;
+  gchar *directory = g_dir_make_tmp("fovea-publish-XXXXXX", NULL), *path = g_build_filename(directory, "out.jsonl", NULL),
+        *text = NULL;
   gchar *launch = g_strdup_printf("foveapublish file-path=%s", path);
   GstHarness *harness = gst_harness_new_parse(launch);
   test_set_caps(harness, "NV12", 64, 48);

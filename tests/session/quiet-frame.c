@@ -9,8 +9,6 @@
 static atomic_int allocations, locks;
 static atomic_bool counting;
 
-static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
-
 #if !defined(__SANITIZE_ADDRESS__)
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -36,7 +34,7 @@ void *aligned_alloc(size_t alignment, size_t size) {
 
 int pthread_mutex_lock(pthread_mutex_t *mutex) {
   static int (*real)(pthread_mutex_t *);
-  if (!real) real = (int (*)(pthread_mutex_t *))(intptr_t)next("pthread_mutex_lock");
+  if (!real) real = (int (*)(pthread_mutex_t *))(intptr_t)dlsym(RTLD_NEXT, "pthread_mutex_lock");
   if (counting) locks++;
   return real(mutex);
 }
