@@ -93,8 +93,34 @@ static void copy_planes(FvWalk *w, const FvTensor *to, const FvTensor *from, int
 
 /* ---- Runs ---- */
 
+/* Every other word, as the halves of a channel shuffle lie. */
+static void copy_even_words(uint32_t *to, const uint32_t *from, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX2__)
+  for (; i + 8 <= n; i += 8) {
+    __m256 a = _mm256_loadu_ps((const float *)(from + 2 * i)), b = _mm256_loadu_ps((const float *)(from + 2 * i + 8));
+    __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    _mm256_storeu_pd((double *)(to + i), _mm256_permute4x64_pd(even, 0xd8));
+  }
+#elif defined(FV_ISA_NEON)
+  for (; i + 4 <= n; i += 4) vst1q_u32(to + i, vld2q_u32(from + 2 * i).val[0]);
+#endif
+  for (; i < n; i++) to[i] = from[2 * i];
+}
+
+/* Runs as short as the channels of a pixel are not worth a call. */
+static void copy_words(float *to, const float *from, int64_t n) {
+  int64_t i = 0;
+  for (; i + FV_LANES <= n; i += FV_LANES) fv_store(to + i, fv_load(from + i));
+  if (i < n) fv_store_n(to + i, fv_load(from + i), n - i);
+}
+
 static void copy_run(void *to, int64_t to_step, const void *from, int64_t from_step, int64_t n, size_t size) {
-  if (to_step == 1 && from_step == 1) {
+  if (to_step == 1 && from_step == 1 && size == 4 && n <= 256) {
+    copy_words(to, from, n);
+  } else if (to_step == 1 && from_step == 2 && size == 4) {
+    copy_even_words(to, from, n);
+  } else if (to_step == 1 && from_step == 1) {
     memcpy(to, from, (size_t)n * size);
   } else if (size == 4) {
     for (int64_t i = 0; i < n; i++) ((uint32_t *)to)[i * to_step] = ((const uint32_t *)from)[i * from_step];

@@ -161,12 +161,63 @@ static void binary_run(FvBinaryType type, const FvEpilogue *e, float *out, const
   }
 }
 
+/* Runs of a few elements, such as the coordinates of boxes: the two innermost dimensions go through buffers, many runs at a time. */
+typedef struct Pairs {
+  int64_t rows, columns;
+  int64_t row_step[3], column_step[3]; /* out, a, b */
+} Pairs;
+
+static void gather(float *to, const float *from, int64_t rows, const Pairs *p, int tensor) {
+  for (int64_t r = 0; r < rows; r++, from += p->row_step[tensor])
+    for (int64_t c = 0; c < p->columns; c++) *to++ = from[c * p->column_step[tensor]];
+}
+
+static void binary_short_runs(FvBinaryType type, const FvEpilogue *e, float *out, const float *a, const float *b, const Pairs *p) {
+  enum { BUFFER = 256 };
+  float va[BUFFER + FV_LANES], vb[BUFFER + FV_LANES], vo[BUFFER + FV_LANES];
+  int64_t block = BUFFER / p->columns;
+  for (int64_t r = 0; r < p->rows; r += block) {
+    int64_t rows = fv_min_i64(block, p->rows - r);
+    gather(va, a + r * p->row_step[1], rows, p, 1);
+    gather(vb, b + r * p->row_step[2], rows, p, 2);
+    binary_run(type, e, vo, va, 1, vb, 1, rows * p->columns);
+    const float *from = vo;
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t c = 0; c < p->columns; c++) out[(r + i) * p->row_step[0] + c * p->column_step[0]] = *from++;
+  }
+}
+
+static bool split_pairs(FvWalk *w, Pairs *p) {
+  int d = w->rank - 2;
+  if (w->rank < 2 || fv_walk_length(w) >= FV_LANES || w->dims[d] < 16) return false;
+  *p = (Pairs){.rows = w->dims[d], .columns = fv_walk_length(w)};
+  for (int t = 0; t < 3; t++) {
+    p->row_step[t] = w->strides[t][d];
+    p->column_step[t] = w->strides[t][d + 1];
+  }
+  w->dims[d] = w->dims[d + 1] = 1;
+  return true;
+}
+
 static void run_binary(const FvKernelCall *call) {
   const FvTensor *a = call->in[0], *b = call->in[1], *out = call->out[0];
   FvEpilogue e = fv_epilogue(call->node->activation);
   FvBinaryType type = ((const FvBinaryParams *)call->node->params)->type;
   FvWalk w;
+  Pairs pairs;
   fv_walk_init(&w, 3, (const FvTensor *const[]){out, a, b});
+  if (split_pairs(&w, &pairs)) {
+    int64_t planes = 1;
+    for (int d = 0; d < w.rank - 2; d++) planes *= w.dims[d];
+    FvRange r = planes >= call->parts ? (FvRange){0, pairs.rows} : fv_split(pairs.rows, 16, call->part, call->parts);
+    pairs.rows = r.end - r.begin;
+    bool by_planes = planes >= call->parts;
+    for (bool more = fv_walk_begin(&w, by_planes ? call->part : 0, by_planes ? call->parts : 1); more; more = fv_walk_next(&w))
+      binary_short_runs(type, &e, (float *)out->data + w.offset[0] + r.begin * pairs.row_step[0],
+                        (const float *)a->data + w.offset[1] + r.begin * pairs.row_step[1],
+                        (const float *)b->data + w.offset[2] + r.begin * pairs.row_step[2], &pairs);
+    return;
+  }
   for (bool more = fv_walk_begin(&w, call->part, call->parts); more; more = fv_walk_next(&w))
     binary_run(type, &e, (float *)out->data + w.offset[0], (const float *)a->data + w.offset[1], fv_walk_step(&w, 1),
                (const float *)b->data + w.offset[2], fv_walk_step(&w, 2), fv_walk_length(&w));

@@ -17,7 +17,9 @@
   X(fv_kernels_quantise, isa)
 
 /* Those that gain from instructions for dot products of 8 and 16 bits. */
-#define FV_KERNEL_DOT_FAMILIES(X, isa) X(fv_kernels_qconv, isa)
+#define FV_KERNEL_DOT_FAMILIES(X, isa) \
+  X(fv_kernels_qdot, isa)              \
+  X(fv_kernels_qconv, isa)
 
 #define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
 FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, avx512_vnni)

@@ -10,136 +10,48 @@
 
 #include "base/threads.h"
 
-enum { MAX_DEPTH = 30000 }; /* times 255 * 255 stays below 2^31 */
-
-typedef struct QConv {
-  FvImage in, out;
-  int64_t out_pixel;
-  FvWindow2 window;
-  int64_t group, kc, columns, taps, vectors;
-  int64_t depth, pairs;
-  int64_t row_size;              /* i16 of one gathered row */
-  int64_t bias_size, panel_size; /* elements; per group */
-} QConv;
-
-/* The rows of a matrix, or of a stack of them that lies like one. */
-static bool matrix_image(const FvTensor *t, FvImage *image, int64_t *row_stride) {
-  int last = t->rank - 1;
-  int64_t rows = 1, stride = 0;
-  if (last < 1) return false;
-  for (int d = last - 1; d >= 0; d--) {
-    if (t->dims[d] == 1) continue;
-    if (rows == 1) stride = t->strides[d];
-    if (t->strides[d] != stride * rows) return false;
-    rows *= t->dims[d];
-  }
-  if (rows == 1) stride = t->dims[last];
-  *image = (FvImage){1, t->dims[last], 1, rows, 0, t->strides[last], 0, stride};
-  *row_stride = stride;
-  return image->sc == 1 || image->c == 1;
-}
-
-static bool describe_images(const FvKernelQuery *q, QConv *c) {
-  int64_t row;
-  if (q->node->op->kind == FV_OP_QLINEAR_MATMUL) {
-    c->window = (FvWindow2){1, 1, 1, 1, 1, 1, 0, 0};
-    c->group = 1;
-    return q->in[3]->rank == 2 && matrix_image(q->in[0], &c->in, &row) && matrix_image(q->out[0], &c->out, &c->out_pixel);
-  }
-  const FvConvParams *params = &((const FvQLinearConvParams *)q->node->params)->conv;
-  c->group = params->group;
-  return fv_window2(&params->window, &c->window) && fv_image_of(q->in[0], &c->in) && fv_image_rows(q->out[0], &c->out, &c->out_pixel);
-}
-
-static bool describe(const FvKernelQuery *q, QConv *c) {
-  *c = (QConv){.group = 0};
-  if (!fv_is_8bit(q->in[0]) || !fv_is_8bit(q->in[3]) || !fv_is_8bit(q->out[0]) || !describe_images(q, c)) return false;
-  c->kc = c->in.c / c->group;
-  c->columns = c->out.c / c->group;
-  c->taps = c->window.kh * c->window.kw;
-  c->vectors = fv_ceil_div(c->columns, FV_LANES);
-  c->depth = c->taps * c->kc;
-  c->pairs = fv_ceil_div(c->depth, 2);
-  c->row_size = fv_ceil_div(c->depth, 32) * 32;
-  c->bias_size = fv_ceil_div(c->vectors * FV_LANES, 16) * 16;
-  c->panel_size = fv_ceil_div(c->vectors * FV_LANES * c->pairs * 2, 32) * 32;
-  return c->depth >= 1 && c->depth <= MAX_DEPTH;
-}
-
-static bool params_suit(const FvKernelQuery *q) {
-  const FvTensor *bias = fv_query_input(q, 8), *w_zero = q->in[5];
-  for (int i = 1; i < 8; i++)
-    if (q->in[i] && !q->in[i]->data) return false;
-  if (!q->in[3] || (bias && (!bias->data || bias->dtype != FV_DTYPE_I32))) return false;
-  bool vectors = fv_is_f32(q->in[4]) && q->in[4]->rank <= 1 && (!w_zero || (fv_is_8bit(w_zero) && w_zero->rank <= 1));
-  return vectors && fv_q_per_tensor(q->in[1], q->in[2]) && fv_q_per_tensor(q->in[6], q->in[7]);
-}
+#include "cpu/qconv.h"
 
 static bool suits(const FvKernelQuery *q) {
-  QConv c;
-  return params_suit(q) && describe(q, &c);
+  FvQConv c;
+  return fv_qconv_params_suit(q) && fv_qconv_describe(q, &c, FV_LANES);
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
-  QConv c;
-  describe(q, &c);
+  FvQConv c;
+  fv_qconv_describe(q, &c, FV_LANES);
   return (size_t)c.group * ((size_t)c.bias_size * 8 + (size_t)c.panel_size * 2);
 }
 
-/* Entry [k] of the filter of output channel m, less its zero point; k counts taps, then channels. */
-static int32_t weight_at(const FvKernelQuery *q, const QConv *c, int64_t m, int64_t k) {
-  const FvTensor *w = q->in[3];
-  int64_t tap = k / c->kc, channel = k % c->kc, at;
-  if (q->node->op->kind == FV_OP_QLINEAR_MATMUL)
-    at = channel * w->strides[0] + m * w->strides[1];
-  else
-    at = m * w->strides[0] + channel * w->strides[1] + (w->rank == 4 ? tap / c->window.kw * w->strides[2] : 0) +
-         tap % c->window.kw * w->strides[w->rank - 1];
-  int32_t value = w->dtype == FV_DTYPE_I8 ? ((const int8_t *)w->data)[at] : ((const uint8_t *)w->data)[at];
-  return value - fv_q_zero(q->in[5], m);
-}
-
-static float multiplier_at(const FvKernelQuery *q, int64_t m) { return fv_q_scale(q->in[1], 0) * fv_q_scale(q->in[4], m) / fv_q_scale(q->in[6], 0); }
-static int32_t bias_at(const FvKernelQuery *q, int64_t m) {
-  const FvTensor *bias = fv_query_input(q, 8);
-  return bias ? ((const int32_t *)bias->data)[m * bias->strides[0]] : 0;
-}
-
 static void pack(const FvKernelQuery *q, void *packed) {
-  QConv c;
-  describe(q, &c);
+  FvQConv c;
+  fv_qconv_describe(q, &c, FV_LANES);
   int32_t *bias = packed;
   float *multipliers = (float *)(bias + c.group * c.bias_size);
   int16_t *panels = (int16_t *)(multipliers + c.group * c.bias_size);
   for (int64_t g = 0; g < c.group; g++, bias += c.bias_size, multipliers += c.bias_size, panels += c.panel_size)
     for (int64_t m = 0; m < c.columns; m++) {
-      bias[m] = bias_at(q, g * c.columns + m);
-      multipliers[m] = multiplier_at(q, g * c.columns + m);
+      bias[m] = fv_qconv_bias(q, g * c.columns + m);
+      multipliers[m] = fv_qconv_multiplier(q, g * c.columns + m);
       long base = fv_panel_index(c.vectors, c.pairs, 0, m) * 2, step = fv_panel_index(c.vectors, c.pairs, 1, m) * 2 - base;
-      for (int64_t k = 0; k < c.depth; k++) panels[base + k / 2 * step + k % 2] = (int16_t)weight_at(q, &c, g * c.columns + m, k);
+      for (int64_t k = 0; k < c.depth; k++) panels[base + k / 2 * step + k % 2] = (int16_t)fv_qconv_weight(q, &c, g * c.columns + m, k);
     }
 }
 
 static size_t scratch_size(const FvKernelQuery *q) {
-  QConv c;
-  describe(q, &c);
-  return (size_t)(FV_CHUNK * c.row_size) * sizeof(int16_t);
+  FvQConv c;
+  fv_qconv_describe(q, &c, FV_LANES);
+  return (size_t)(FV_CHUNK * c.row_size + 16) * sizeof(int16_t);
 }
 
 /* ---- Gathering ---- */
 
-static void widen_u8(int16_t *to, const uint8_t *from, int64_t step, int64_t n, int16_t zero) {
+/* The step as a constant where channels lie together, so that whole vectors are widened; up to 15 numbers more than n are written. */
+FV_INLINE void widen_run(int16_t *to, const uint8_t *from, int64_t step, int64_t n, int16_t zero, const bool is_signed) {
   if (step == 1)
-    for (int64_t i = 0; i < n; i++) to[i] = (int16_t)(from[i] - zero);
+    for (int64_t i = 0; i < n; i += 16) fv_widen_16(to + i, from + i, zero, is_signed);
   else
-    for (int64_t i = 0; i < n; i++) to[i] = (int16_t)(from[i * step] - zero);
-}
-
-static void widen_i8(int16_t *to, const int8_t *from, int64_t step, int64_t n, int16_t zero) {
-  if (step == 1)
-    for (int64_t i = 0; i < n; i++) to[i] = (int16_t)(from[i] - zero);
-  else
-    for (int64_t i = 0; i < n; i++) to[i] = (int16_t)(from[i * step] - zero);
+    for (int64_t i = 0; i < n; i++) to[i] = (int16_t)((is_signed ? ((const int8_t *)from)[i * step] : from[i * step]) - zero);
 }
 
 typedef struct Source {
@@ -148,27 +60,33 @@ typedef struct Source {
   int16_t zero;
 } Source;
 
-static void widen(int16_t *to, const QConv *c, const Source *s, int64_t offset) {
+static void widen(int16_t *to, const FvQConv *c, const Source *s, int64_t offset, int64_t count) {
   offset += s->first_channel * c->in.sc;
   if (s->x->dtype == FV_DTYPE_U8)
-    widen_u8(to, (const uint8_t *)s->x->data + offset, c->in.sc, c->kc, s->zero);
+    widen_run(to, (const uint8_t *)s->x->data + offset, c->in.sc, count, s->zero, false);
   else
-    widen_i8(to, (const int8_t *)s->x->data + offset, c->in.sc, c->kc, s->zero);
+    widen_run(to, (const uint8_t *)s->x->data + offset, c->in.sc, count, s->zero, true);
 }
 
-static void gather_rows(const QConv *c, const Source *s, int64_t first, int64_t count, int16_t *rows) {
+static void gather_rows(const FvQConv *c, const Source *s, int64_t first, int64_t count, int16_t *rows) {
   const FvWindow2 *w = &c->window;
   int64_t ox = first % c->out.w, oy = first / c->out.w % c->out.h, n = first / c->out.w / c->out.h;
+  bool lines_dense = c->in.sc == 1 && c->in.sw == c->kc && w->dw == 1; /* a line of the window is one run */
   for (int64_t i = 0; i < count; i++, rows += c->row_size) {
     int16_t *to = rows;
     for (int64_t ky = 0; ky < w->kh; ky++) {
-      int64_t iy = oy * w->sh - w->top + ky * w->dh;
+      int64_t iy = oy * w->sh - w->top + ky * w->dh, x0 = ox * w->sw - w->left;
+      if (lines_dense && iy >= 0 && iy < c->in.h && x0 >= 0 && x0 + w->kw <= c->in.w) {
+        widen(to, c, s, n * c->in.sn + iy * c->in.sh + x0 * c->in.sw, w->kw * c->kc);
+        to += w->kw * c->kc;
+        continue;
+      }
       for (int64_t kx = 0; kx < w->kw; kx++, to += c->kc) {
-        int64_t ix = ox * w->sw - w->left + kx * w->dw;
+        int64_t ix = x0 + kx * w->dw;
         if (iy < 0 || iy >= c->in.h || ix < 0 || ix >= c->in.w)
           memset(to, 0, (size_t)c->kc * sizeof *to);
         else
-          widen(to, c, s, n * c->in.sn + iy * c->in.sh + ix * c->in.sw);
+          widen(to, c, s, n * c->in.sn + iy * c->in.sh + ix * c->in.sw, c->kc);
       }
     }
     if (c->depth % 2) *to = 0;
@@ -250,22 +168,17 @@ static void q_panels(const QJob *job, long rows, long begin, long end) {
 
 static void run(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
-  QConv c;
-  describe(&q, &c);
+  FvQConv c;
+  fv_qconv_describe(&q, &c, FV_LANES);
   const int32_t *bias = call->packed;
   const float *multipliers = (const float *)(bias + c.group * c.bias_size);
   const int16_t *panels = (const int16_t *)(multipliers + c.group * c.bias_size);
-  int64_t pixels = c.out.n * c.out.h * c.out.w;
-  bool by_pixels = pixels >= 24 * call->parts;
-  long panel_count = fv_panel_count(c.vectors);
-  FvRange p = by_pixels ? fv_split(pixels, 24, call->part, call->parts) : (FvRange){0, pixels};
-  FvRange v = by_pixels ? (FvRange){0, panel_count} : fv_split(panel_count, 1, call->part, call->parts);
-  long begin = fv_panel_begin(c.vectors, v.begin), end = fv_panel_begin(c.vectors, v.end);
+  FvQConvShare share = fv_qconv_share(&c, call);
   QJob job = {.rows = call->scratch, .row_size = c.row_size, .pairs = c.pairs, .y_stride = c.out_pixel, .columns = c.columns,
               .out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0))};
   Source source = {call->in[0], 0, (int16_t)fv_q_zero(call->in[2], 0)};
-  for (int64_t i = p.begin; i < p.end; i += FV_CHUNK) {
-    int64_t count = fv_min_i64(FV_CHUNK, p.end - i);
+  for (int64_t i = share.pixels.begin; i < share.pixels.end; i += FV_CHUNK) {
+    int64_t count = fv_min_i64(FV_CHUNK, share.pixels.end - i);
     for (int64_t g = 0; g < c.group; g++) {
       source.first_channel = g * c.kc;
       gather_rows(&c, &source, i, count, call->scratch);
@@ -273,7 +186,7 @@ static void run(const FvKernelCall *call) {
       job.bias = bias + g * c.bias_size;
       job.multipliers = multipliers + g * c.bias_size;
       job.y = (uint8_t *)call->out[0]->data + i * c.out_pixel + g * c.columns;
-      q_panels(&job, count, begin, end);
+      q_panels(&job, count, share.begin, share.end);
     }
   }
 }
@@ -284,33 +197,33 @@ static void run(const FvKernelCall *call) {
 
 enum { MAX_TAPS = 128, BLOCK = 4 };
 
-static int64_t padded(const QConv *c) { return fv_ceil_div(c->in.c, 16) * 16 + 64; }
+static int64_t padded(const FvQConv *c) { return fv_ceil_div(c->in.c, 16) * 16 + 64; }
 
 static bool suits_depthwise(const FvKernelQuery *q) {
-  QConv c;
-  return q->node->op->kind == FV_OP_QLINEAR_CONV && params_suit(q) && describe(q, &c) && c.kc == 1 && c.columns == 1 && c.taps <= MAX_TAPS &&
+  FvQConv c;
+  return q->node->op->kind == FV_OP_QLINEAR_CONV && fv_qconv_params_suit(q) && fv_qconv_describe(q, &c, FV_LANES) && c.kc == 1 && c.columns == 1 && c.taps <= MAX_TAPS &&
          fv_image_channels_last(&c.in);
 }
 
 static size_t packed_size_depthwise(const FvKernelQuery *q) {
-  QConv c;
-  describe(q, &c);
+  FvQConv c;
+  fv_qconv_describe(q, &c, FV_LANES);
   return (size_t)padded(&c) * (1 + 4 + 4 + 4 * (size_t)c.taps);
 }
 
 static void pack_depthwise(const FvKernelQuery *q, void *packed) {
-  QConv c;
-  describe(q, &c);
+  FvQConv c;
+  fv_qconv_describe(q, &c, FV_LANES);
   int64_t size = padded(&c);
   int32_t zero = fv_q_zero(q->in[2], 0), *bias = (int32_t *)((uint8_t *)packed + size);
   float *multipliers = (float *)(bias + size);
   int32_t *weights = (int32_t *)(multipliers + size);
   memset(packed, zero, (size_t)size);
   for (int64_t m = 0; m < c.in.c; m++) {
-    bias[m] = bias_at(q, m);
-    multipliers[m] = multiplier_at(q, m);
+    bias[m] = fv_qconv_bias(q, m);
+    multipliers[m] = fv_qconv_multiplier(q, m);
     for (int64_t tap = 0; tap < c.taps; tap++) {
-      int32_t w = weight_at(q, &c, m, tap);
+      int32_t w = fv_qconv_weight(q, &c, m, tap);
       weights[(m / FV_LANES * c.taps + tap) * FV_LANES + m % FV_LANES] = w & 0xffff;
       bias[m] -= zero * w;
     }
@@ -320,7 +233,7 @@ static void pack_depthwise(const FvKernelQuery *q, void *packed) {
 FV_INLINE FvInt load_bytes(const uint8_t *p, const bool is_signed) { return is_signed ? fv_int_from_i8((const int8_t *)p) : fv_int_from_u8(p); }
 
 /* BLOCK neighbouring output pixels; at holds their input pixels, [tap][BLOCK]. */
-FV_INLINE void depthwise_block(const QConv *c, const FvKernelCall *call, const uint8_t *const *at, uint8_t *y, int64_t count, const FvQuantised *out,
+FV_INLINE void depthwise_block(const FvQConv *c, const FvKernelCall *call, const uint8_t *const *at, uint8_t *y, int64_t count, const FvQuantised *out,
                                const bool is_signed) {
   int64_t size = padded(c);
   const int32_t *bias = (const int32_t *)((const uint8_t *)call->packed + size);
@@ -344,8 +257,8 @@ FV_INLINE void depthwise_block(const QConv *c, const FvKernelCall *call, const u
 
 static void run_depthwise(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
-  QConv c;
-  describe(&q, &c);
+  FvQConv c;
+  fv_qconv_describe(&q, &c, FV_LANES);
   const FvWindow2 *w = &c.window;
   const uint8_t *at[MAX_TAPS * BLOCK], *x = call->in[0]->data;
   bool is_signed = call->in[0]->dtype == FV_DTYPE_I8;

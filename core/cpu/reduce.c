@@ -250,6 +250,20 @@ static void softmax_lanes(const Softmax *s, float *out, const float *in, int64_t
   for (int64_t i = 0; i < s->length; i++) store_left(out + i * s->out_step, fv_mul(fv_load(out + i * s->out_step), factor), left);
 }
 
+/* Short groups along memory, such as two class scores: as many as there are lanes are laid across a buffer. */
+static void softmax_short(const Softmax *s, float *out, int64_t out_step, const float *in, int64_t in_step, int64_t n, bool logarithm) {
+  float lanes[FV_LANES * FV_LANES] = {0};
+  Softmax across = {.length = s->length, .out_step = FV_LANES, .in_step = FV_LANES};
+  for (int64_t i = 0; i < n; i += FV_LANES) {
+    int64_t count = fv_min_i64(FV_LANES, n - i);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t k = 0; k < s->length; k++) lanes[k * FV_LANES + r] = in[(i + r) * in_step + k];
+    softmax_lanes(&across, lanes, lanes, FV_LANES, logarithm);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t k = 0; k < s->length; k++) out[(i + r) * out_step + k] = lanes[k * FV_LANES + r];
+  }
+}
+
 static void run_softmax(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
   bool logarithm = ((const FvSoftmaxParams *)call->node->params)->log;
@@ -262,7 +276,9 @@ static void run_softmax(const FvKernelCall *call) {
     float *out = (float *)call->out[0]->data + w->offset[0];
     const float *in = (const float *)call->in[0]->data + w->offset[1];
     int64_t n = fv_walk_length(w);
-    if (along)
+    if (along && s.length < FV_LANES && n >= FV_LANES)
+      softmax_short(&s, out, out_step, in, in_step, n, logarithm);
+    else if (along)
       for (int64_t i = 0; i < n; i++) softmax_run(out + i * out_step, in + i * in_step, s.length, logarithm);
     else
       for (int64_t i = 0; i < n; i += FV_LANES) softmax_lanes(&s, out + i, in + i, n - i, logarithm);

@@ -29,6 +29,11 @@ FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
     _mm512_mask_cvtepi32_storeu_epi8(p, (__mmask16)((1u << n) - 1), a);
 }
 
+#if defined(FV_ISA_AVX512_VNNI)
+/* acc + the four products of unsigned bytes of a with signed bytes of b, per lane. */
+FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return _mm512_dpbusd_epi32(acc, a, b); }
+#endif
+
 #elif FV_LANES == 8
 typedef __m256i FvInt;
 FV_INLINE FvInt fv_int_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
@@ -70,6 +75,22 @@ FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
   memcpy(p, &word, (size_t)(n < 4 ? n : 4));
 }
 #endif
+
+/* 16 bytes, less their zero point, as 16-bit numbers. */
+FV_INLINE void fv_widen_16(int16_t *to, const uint8_t *from, int16_t zero, bool is_signed) {
+#if defined(FV_ISA_NEON)
+  int16x8_t z = vdupq_n_s16(zero);
+  for (int half = 0; half < 2; half++) {
+    uint8x8_t bytes = vld1_u8(from + 8 * half);
+    int16x8_t wide = is_signed ? vmovl_s8(vreinterpret_s8_u8(bytes)) : vreinterpretq_s16_u16(vmovl_u8(bytes));
+    vst1q_s16(to + 8 * half, vsubq_s16(wide, z));
+  }
+#else
+  __m128i bytes = _mm_loadu_si128((const __m128i *)from);
+  __m256i wide = is_signed ? _mm256_cvtepi8_epi16(bytes) : _mm256_cvtepu8_epi16(bytes);
+  _mm256_storeu_si256((__m256i *)to, _mm256_sub_epi16(wide, _mm256_set1_epi16(zero)));
+#endif
+}
 
 /* Real numbers in output steps become bytes: bounded while they are floats, rounded half to even, moved by the zero point. */
 typedef struct FvQuantised {

@@ -134,9 +134,13 @@ static void bench_kernel(const KernelCase *test, const FvKernel *kernel, const B
   release(&prepared);
 }
 
+/* Pictures channels-last, all else row-major. */
 static void bench_case(const KernelCase *test) {
   Subject subject;
-  if (!subject_create(&subject, test, LAYOUT_CHANNELS_LAST, LAYOUT_CHANNELS_LAST)) exit(1);
+  int rank = 1;
+  for (const char *at = test->inputs; *at != ']'; at++) rank += *at == ',';
+  Layout layout = rank == 4 ? LAYOUT_CHANNELS_LAST : LAYOUT_ROW_MAJOR;
+  if (!subject_create(&subject, test, layout, layout)) exit(1);
   Bound bound;
   bind(&bound, &subject);
   const FvKernel *kernel;
