@@ -22,16 +22,33 @@ static inline void fv_sample_columns(const FvRowSampler *sampler, const uint8_t 
   }
 }
 
-/* One colour of R, G, B from Y, U and V rows, normalised. */
-static inline void fv_mix_yuv_channel(const FvRowMix *m, float u_gain, float v_gain, float mean, float scale, float *restrict out) {
-  const float *restrict y0 = m->top[0], *restrict y1 = m->bottom[0], *restrict u0 = m->top[1], *restrict u1 = m->bottom[1];
-  const float *restrict v0 = m->top[2], *restrict v1 = m->bottom[2];
+/* R, G and B from Y, U and V rows, normalised. Every pointer is a restrict parameter, else compilers see too many possible overlaps to vectorise;
+ * norm holds mean and scale of R, G, B. */
+static inline void fv_mix_yuv_rows(const FvRowMix *m, const float norm[6], const float *restrict y0, const float *restrict y1, const float *restrict u0,
+                                   const float *restrict u1, const float *restrict v0, const float *restrict v1, float *restrict red,
+                                   float *restrict green, float *restrict blue) {
   float wy = m->weight[0], wu = m->weight[1], wv = m->weight[2], gain = m->gain, offset = m->offset;
-  for (int x = 0; x < m->count; x++) {
+  float red_v = m->red_v, green_u = m->green_u, green_v = m->green_v, blue_u = m->blue_u;
+  float mean_r = norm[0], scale_r = norm[1], mean_g = norm[2], scale_g = norm[3], mean_b = norm[4], scale_b = norm[5];
+  int count = m->count;
+  for (int x = 0; x < count; x++) {
     float y = (fv_lerp(y0[x], y1[x], wy) - offset) * gain;
     float u = fv_lerp(u0[x], u1[x], wu) - 128.0f, v = fv_lerp(v0[x], v1[x], wv) - 128.0f;
-    out[x] = (fv_clamp_byte(y + u * u_gain + v * v_gain) - mean) * scale;
+    red[x] = (fv_clamp_byte(y + v * red_v) - mean_r) * scale_r;
+    green[x] = (fv_clamp_byte(y + u * green_u + v * green_v) - mean_g) * scale_g;
+    blue[x] = (fv_clamp_byte(y + u * blue_u) - mean_b) * scale_b;
   }
+}
+
+static inline void fv_mix_yuv(const FvRowMix *m) {
+  float norm[6], *out[3];
+  for (int c = 0; c < 3; c++) {
+    int colour = m->order[c];
+    out[colour] = m->out[c];
+    norm[2 * colour] = m->mean[c];
+    norm[2 * colour + 1] = m->scale[c];
+  }
+  fv_mix_yuv_rows(m, norm, m->top[0], m->bottom[0], m->top[1], m->bottom[1], m->top[2], m->bottom[2], out[0], out[1], out[2]);
 }
 
 static inline void fv_mix_plain_channel(const FvRowMix *m, int component, float mean, float scale, float *restrict out) {
@@ -54,15 +71,13 @@ static inline void fv_mix_rgb_gray(const FvRowMix *m, float *restrict out) {
 }
 
 static inline void fv_mix_rows(const FvRowMix *m) {
-  const float u_gain[3] = {0, m->green_u, m->blue_u}, v_gain[3] = {m->red_v, m->green_v, 0};
-  for (int c = 0; c < m->channels; c++) {
-    int colour = m->order[c];
-    if (m->channels == 1 && !m->yuv && m->top[1])
-      fv_mix_rgb_gray(m, m->out[c]);
-    else if (m->yuv && m->channels == 3)
-      fv_mix_yuv_channel(m, u_gain[colour], v_gain[colour], m->mean[c], m->scale[c], m->out[c]);
-    else
-      fv_mix_plain_channel(m, m->top[1] && !m->yuv ? colour : 0, m->mean[c], m->scale[c], m->out[c]);
+  int components = m->yuv || !m->top[1] ? 1 : 3; /* that make a plain channel */
+  if (m->yuv && m->channels == 3) {
+    fv_mix_yuv(m);
+  } else if (m->channels == 1 && components == 3) {
+    fv_mix_rgb_gray(m, m->out[0]);
+  } else {
+    for (int c = 0; c < m->channels; c++) fv_mix_plain_channel(m, components == 3 ? m->order[c] : 0, m->mean[c], m->scale[c], m->out[c]);
   }
 }
 
