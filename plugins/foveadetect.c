@@ -4,8 +4,8 @@
  *
  * Finds objects in video and describes them in metas; the pictures pass unchanged.
  *
- * Inference runs on the element's own thread, which also pushes downstream, in order. No queue is needed beside it:
- * with policy keep-all the upstream thread waits once two frames are ahead; with keep-newest (what auto chooses for live
+ * Inference runs on a thread of the element's own and another one pushes downstream, in order, so that neither a slow model nor a sink that
+ * waits for its time holds up the other. No queue is needed beside it: with policy keep-all the upstream thread waits once two frames are ahead; with keep-newest (what auto chooses for live
  * streams) the newest frame is analysed while those that came before it pass with the boxes of the last analysis, and no more
  * than eight wait.
  *
@@ -36,7 +36,8 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PA
 
 typedef enum Policy { POLICY_AUTO = 0, POLICY_KEEP_ALL, POLICY_KEEP_NEWEST } Policy;
 
-#define KEEP_ALL_DEPTH 2        /* frames that wait besides the one in work */
+#define KEEP_ALL_DEPTH 2        /* frames that wait for the worker */
+#define KEEP_ALL_HELD 5         /* with the one in work, one done, and one being pushed */
 #define KEEP_NEWEST_DEPTH 8     /* beyond it the oldest waiting frame is dropped */
 #define REPEAT_LIMIT GST_SECOND /* boxes older than this are not put on frames that were not analysed */
 #define LATENCY_TOLERANCE (2 * GST_MSECOND)
@@ -81,15 +82,20 @@ typedef struct Item {
 struct _GstFoveaDetect {
   GstElement parent;
   GstPad *sinkpad, *srcpad;
+  GstTask *worker; /* analyses; the source pad's own task pushes */
+  GRecMutex worker_lock;
 
   /* lock guards everything up to the next comment */
   GMutex lock;
   GCond added, removed;
-  GQueue items;       /* of Item */
+  GQueue items;       /* of Item, for the worker */
   guint waiting;      /* buffers among items */
+  GQueue done;        /* of Item, from the worker to the source pad's task */
+  guint done_waiting; /* buffers among done */
   GstFlowReturn flow; /* of the last push; FLUSHING while inactive or flushing */
   gboolean eos;       /* seen on the sink pad */
   gboolean working;   /* the worker holds an item */
+  gboolean pushing;   /* the source pad's task holds an item */
   gboolean gap;       /* a frame was dropped: the next one is a discontinuity */
   gboolean live;      /* upstream says so; valid when live_known */
   gboolean live_known;
@@ -378,7 +384,7 @@ static GstBuffer *process(GstFoveaDetect *self, GstBuffer *buffer, gint64 entere
   return attach(self, buffer, &tuning, analysed, entered);
 }
 
-/* --- the worker: takes items in order, pushes downstream --------------------------------------------------- */
+/* --- two threads: the worker analyses, the source pad's task pushes ------------------------------------------ */
 
 static void item_free(Item *item) {
   gst_mini_object_unref(item->object);
@@ -393,24 +399,26 @@ static void take_caps(GstFoveaDetect *self, GstEvent *event) {
   self->since_analysed = G_MAXUINT - 1;
 }
 
-/* Upstream does not send again what sticks to the pad, so a flush must not lose it. */
-static void keep_sticky(GstFoveaDetect *self, GstEvent *event) {
-  if (!GST_EVENT_IS_STICKY(event) || GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT || GST_EVENT_TYPE(event) == GST_EVENT_EOS)
-    return;
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS)
-    take_caps(self, event);
-  gst_pad_store_sticky_event(self->srcpad, event);
-}
-
-/* Called with the lock held, by the worker or while it rests. */
-static void drop_items(GstFoveaDetect *self) {
+static void drop_queue(GstFoveaDetect *self, GQueue *queue, gboolean seen_by_worker) {
   Item *item;
-  while ((item = g_queue_pop_head(&self->items))) {
-    if (GST_IS_EVENT(item->object))
-      keep_sticky(self, GST_EVENT_CAST(item->object));
+  while ((item = g_queue_pop_head(queue))) {
+    GstEvent *event = GST_IS_EVENT(item->object) ? GST_EVENT_CAST(item->object) : NULL;
+    /* Upstream does not send again what sticks to the pad, so a flush must not lose it. */
+    if (event && GST_EVENT_IS_STICKY(event) && GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT && GST_EVENT_TYPE(event) != GST_EVENT_EOS) {
+      if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS && !seen_by_worker)
+        take_caps(self, event);
+      gst_pad_store_sticky_event(self->srcpad, event);
+    }
     item_free(item);
   }
-  self->waiting = 0;
+}
+
+/* Called with the lock held, while both threads rest. */
+static void drop_items(GstFoveaDetect *self) {
+  drop_queue(self, &self->done, TRUE);
+  drop_queue(self, &self->items, FALSE);
+  self->waiting = self->done_waiting = 0;
+  self->working = self->pushing = FALSE;
   g_cond_broadcast(&self->removed);
 }
 
@@ -421,73 +429,29 @@ static void reset_stream(GstFoveaDetect *self) {
   self->since_analysed = G_MAXUINT - 1;
 }
 
-static void push_event(GstFoveaDetect *self, GstEvent *event) {
+static void follow_event(GstFoveaDetect *self, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: take_caps(self, event); break;
     case GST_EVENT_SEGMENT: gst_event_copy_segment(event, &self->segment); break;
     case GST_EVENT_STREAM_START: reset_stream(self); break;
     default: break;
   }
-  gst_pad_push_event(self->srcpad, event);
 }
 
-static GstFlowReturn push_buffer(GstFoveaDetect *self, GstBuffer *buffer, gint64 entered, gboolean newest) {
-  if (GST_VIDEO_INFO_FORMAT(&self->info) == GST_VIDEO_FORMAT_UNKNOWN) {
-    gst_buffer_unref(buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
-  buffer = process(self, buffer, entered, newest);
-  return buffer ? gst_pad_push(self->srcpad, buffer) : GST_FLOW_ERROR;
-}
-
-/* Waits for the next item; NULL when the worker has to stop. */
-static Item *next_item(GstFoveaDetect *self, gboolean *ret_newest) {
+/* Waits for the next item of a queue and marks its thread busy; NULL when the thread has to stop. */
+static Item *take_item(GstFoveaDetect *self, GQueue *queue, guint *buffers, gboolean *busy, gboolean *ret_last) {
   g_mutex_lock(&self->lock);
-  while (g_queue_is_empty(&self->items) && self->flow == GST_FLOW_OK)
+  while (g_queue_is_empty(queue) && self->flow == GST_FLOW_OK)
     g_cond_wait(&self->added, &self->lock);
-  Item *item = self->flow == GST_FLOW_OK ? g_queue_pop_head(&self->items) : NULL;
+  Item *item = self->flow == GST_FLOW_OK ? g_queue_pop_head(queue) : NULL;
   if (item && GST_IS_BUFFER(item->object))
-    self->waiting--;
-  *ret_newest = self->waiting == 0;
-  self->working = item != NULL;
+    --*buffers;
+  *busy = item != NULL;
+  *ret_last = *buffers == 0;
   g_cond_broadcast(&self->removed);
   g_mutex_unlock(&self->lock);
   return item;
 }
-
-static void worker(gpointer user_data) {
-  GstFoveaDetect *self = GST_FOVEA_DETECT(user_data);
-  gboolean newest;
-  Item *item = next_item(self, &newest);
-  if (!item) {
-    gst_pad_pause_task(self->srcpad);
-    return;
-  }
-  GstFlowReturn flow = GST_FLOW_OK;
-  if (GST_IS_BUFFER(item->object))
-    flow = push_buffer(self, GST_BUFFER_CAST(item->object), item->entered, newest);
-  else
-    push_event(self, GST_EVENT_CAST(item->object));
-  g_free(item);
-
-  g_mutex_lock(&self->lock);
-  self->working = FALSE;
-  gboolean eos_waits = FALSE;
-  if (flow != GST_FLOW_OK && self->flow == GST_FLOW_OK) {
-    self->flow = flow;
-    eos_waits = self->eos;
-    drop_items(self);
-  }
-  g_cond_broadcast(&self->removed);
-  g_mutex_unlock(&self->lock);
-  /* Nobody is left upstream to whom chain could return the error. */
-  if (eos_waits && (flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS)) {
-    GST_ELEMENT_FLOW_ERROR(self, flow);
-    gst_pad_push_event(self->srcpad, gst_event_new_eos());
-  }
-}
-
-/* --- sink pad: fills the queue ----------------------------------------------------------------------------- */
 
 /* Called with the lock held. */
 static Policy current_policy(const GstFoveaDetect *self) {
@@ -495,6 +459,122 @@ static Policy current_policy(const GstFoveaDetect *self) {
     return self->tuning.policy;
   return self->live ? POLICY_KEEP_NEWEST : POLICY_KEEP_ALL;
 }
+
+/* Called with the lock held. A sink that takes nothing stops the worker, too: then frames wait, or are dropped, before it. */
+static gboolean done_is_full(const GstFoveaDetect *self) {
+  return self->done_waiting >= (current_policy(self) == POLICY_KEEP_ALL ? 1 : KEEP_NEWEST_DEPTH);
+}
+
+static void hand_over(GstFoveaDetect *self, Item *item, GstFlowReturn flow) {
+  g_mutex_lock(&self->lock);
+  gboolean is_buffer = flow == GST_FLOW_OK && GST_IS_BUFFER(item->object);
+  while (is_buffer && self->flow == GST_FLOW_OK && done_is_full(self))
+    g_cond_wait(&self->removed, &self->lock);
+  if (flow == GST_FLOW_OK) {
+    g_queue_push_tail(&self->done, item);
+    self->done_waiting += is_buffer;
+  } else if (self->flow == GST_FLOW_OK) {
+    self->flow = flow;
+  }
+  self->working = FALSE;
+  g_cond_broadcast(&self->added);
+  g_cond_broadcast(&self->removed);
+  g_mutex_unlock(&self->lock);
+  if (flow != GST_FLOW_OK)
+    g_free(item);
+}
+
+static GstFlowReturn process_item(GstFoveaDetect *self, Item *item, gboolean newest) {
+  if (GST_IS_EVENT(item->object)) {
+    follow_event(self, GST_EVENT_CAST(item->object));
+    return GST_FLOW_OK;
+  }
+  GstBuffer *buffer = GST_BUFFER_CAST(item->object);
+  if (GST_VIDEO_INFO_FORMAT(&self->info) == GST_VIDEO_FORMAT_UNKNOWN) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
+  buffer = process(self, buffer, item->entered, newest);
+  item->object = GST_MINI_OBJECT_CAST(buffer);
+  return buffer ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+static void worker_loop(gpointer user_data) {
+  GstFoveaDetect *self = GST_FOVEA_DETECT(user_data);
+  gboolean newest;
+  Item *item = take_item(self, &self->items, &self->waiting, &self->working, &newest);
+  if (item)
+    hand_over(self, item, process_item(self, item, newest));
+  else
+    gst_task_pause(self->worker);
+}
+
+static void push_loop(gpointer user_data) {
+  GstFoveaDetect *self = GST_FOVEA_DETECT(user_data);
+  gboolean last;
+  Item *item = take_item(self, &self->done, &self->done_waiting, &self->pushing, &last);
+  if (!item) {
+    gst_pad_pause_task(self->srcpad);
+    return;
+  }
+  GstFlowReturn flow = GST_FLOW_OK;
+  if (GST_IS_BUFFER(item->object))
+    flow = gst_pad_push(self->srcpad, GST_BUFFER_CAST(item->object));
+  else
+    gst_pad_push_event(self->srcpad, GST_EVENT_CAST(item->object));
+  g_free(item);
+
+  g_mutex_lock(&self->lock);
+  self->pushing = FALSE;
+  gboolean stopped = flow != GST_FLOW_OK && self->flow == GST_FLOW_OK;
+  if (stopped)
+    self->flow = flow;
+  gboolean eos = self->eos;
+  g_cond_broadcast(&self->added);
+  g_cond_broadcast(&self->removed);
+  g_mutex_unlock(&self->lock);
+  /* After the end of the stream nobody is left upstream to whom chain could return the error. */
+  if (stopped && eos && (flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS)) {
+    GST_ELEMENT_FLOW_ERROR(self, flow);
+    gst_pad_push_event(self->srcpad, gst_event_new_eos());
+  }
+}
+
+static gboolean start_threads(GstFoveaDetect *self) {
+  return gst_task_start(self->worker) && gst_pad_start_task(self->srcpad, push_loop, self, NULL);
+}
+
+/* Called with a flow that makes both return; waits until they have. */
+static void pause_threads(GstFoveaDetect *self) {
+  gst_pad_pause_task(self->srcpad);
+  gst_task_pause(self->worker);
+  g_rec_mutex_lock(&self->worker_lock);
+  g_rec_mutex_unlock(&self->worker_lock);
+}
+
+/* Goes on after a push that ended in flow. What waits after the end of a segment is of that segment, and dropped. */
+static void resume_after(GstFoveaDetect *self, GstFlowReturn flow) {
+  g_mutex_lock(&self->lock);
+  gboolean stopped = self->flow == flow;
+  g_mutex_unlock(&self->lock);
+  if (!stopped)
+    return;
+  pause_threads(self);
+  g_mutex_lock(&self->lock);
+  if (flow == GST_FLOW_EOS)
+    drop_items(self);
+  if (self->flow == flow)
+    self->flow = GST_FLOW_OK;
+  g_mutex_unlock(&self->lock);
+  start_threads(self);
+}
+
+static gboolean stop_threads(GstFoveaDetect *self) {
+  gboolean stopped = gst_pad_stop_task(self->srcpad);
+  return gst_task_stop(self->worker) && gst_task_join(self->worker) && stopped;
+}
+
+/* --- sink pad: fills the queue ----------------------------------------------------------------------------- */
 
 /* Called with the lock held. */
 static void drop_oldest(GstFoveaDetect *self) {
@@ -569,14 +649,13 @@ static void flush_start(GstFoveaDetect *self) {
   g_mutex_unlock(&self->lock);
 }
 
-/* Called after flush_start, with the worker stopped or paused. */
+/* Called after flush_start, while both threads rest. */
 static void flush_stop(GstFoveaDetect *self) {
   g_mutex_lock(&self->lock);
   drop_items(self);
   self->flow = GST_FLOW_OK;
   self->eos = FALSE;
   self->gap = FALSE;
-  self->working = FALSE;
   self->earliest = GST_CLOCK_TIME_NONE;
   g_mutex_unlock(&self->lock);
   reset_stream(self);
@@ -598,15 +677,13 @@ static gboolean check_caps(GstFoveaDetect *self, GstEvent *event) {
 
 static gboolean enqueue_event(GstFoveaDetect *self, GstEvent *event) {
   GstEventType type = GST_EVENT_TYPE(event);
+  if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT)
+    resume_after(self, GST_FLOW_EOS); /* downstream had enough of the last segment; it may want the next */
   g_mutex_lock(&self->lock);
   if (type == GST_EVENT_STREAM_START) {
     self->eos = FALSE;
     self->live_known = FALSE;
   }
-  /* Downstream had enough of the last segment; it may want the next. */
-  gboolean restart = self->flow == GST_FLOW_EOS && (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT);
-  if (restart)
-    self->flow = GST_FLOW_OK;
   GstFlowReturn flow = self->flow;
   gboolean accepted = flow == GST_FLOW_OK && !self->eos;
   if (type == GST_EVENT_EOS)
@@ -614,8 +691,6 @@ static gboolean enqueue_event(GstFoveaDetect *self, GstEvent *event) {
   if (accepted)
     enqueue(self, GST_MINI_OBJECT_CAST(event));
   g_mutex_unlock(&self->lock);
-  if (restart)
-    gst_pad_start_task(self->srcpad, worker, self, NULL);
   if (accepted)
     return TRUE;
   if (type == GST_EVENT_EOS && (flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS))
@@ -631,13 +706,13 @@ static gboolean sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
     case GST_EVENT_FLUSH_START:
       done = gst_pad_push_event(self->srcpad, event);
       flush_start(self);
-      gst_pad_pause_task(self->srcpad);
+      pause_threads(self);
       return done;
     case GST_EVENT_FLUSH_STOP:
       done = gst_pad_push_event(self->srcpad, event);
       flush_stop(self);
       if (gst_pad_is_active(self->srcpad))
-        gst_pad_start_task(self->srcpad, worker, self, NULL);
+        start_threads(self);
       return done;
     case GST_EVENT_CAPS:
       if (!check_caps(self, event)) {
@@ -653,7 +728,8 @@ static gboolean sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
 /* Serialized queries come after everything that waits. */
 static gboolean wait_drained(GstFoveaDetect *self) {
   g_mutex_lock(&self->lock);
-  while (self->flow == GST_FLOW_OK && (self->working || !g_queue_is_empty(&self->items)))
+  while (self->flow == GST_FLOW_OK &&
+         (self->working || self->pushing || !g_queue_is_empty(&self->items) || !g_queue_is_empty(&self->done)))
     g_cond_wait(&self->removed, &self->lock);
   gboolean drained = self->flow == GST_FLOW_OK;
   g_mutex_unlock(&self->lock);
@@ -670,7 +746,7 @@ static gboolean query_allocation(GstFoveaDetect *self, GstQuery *query) {
     GstBufferPool *pool;
     guint size, min, max;
     gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
-    gst_query_set_nth_allocation_pool(query, i, pool, size, min + KEEP_ALL_DEPTH + 1, max ? max + KEEP_ALL_DEPTH + 1 : 0);
+    gst_query_set_nth_allocation_pool(query, i, pool, size, min + KEEP_ALL_HELD, max ? max + KEEP_ALL_HELD : 0);
     gst_clear_object(&pool);
   }
   return TRUE;
@@ -704,10 +780,10 @@ static gboolean src_activate_mode(GstPad *pad, GstObject *parent, GstPadMode mod
     return FALSE;
   if (active) {
     flush_stop(self);
-    return gst_pad_start_task(pad, worker, self, NULL);
+    return start_threads(self);
   }
   flush_start(self);
-  gboolean stopped = gst_pad_stop_task(pad);
+  gboolean stopped = stop_threads(self);
   g_mutex_lock(&self->lock);
   drop_items(self);
   g_mutex_unlock(&self->lock);
@@ -733,16 +809,8 @@ static gboolean src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(parent);
   if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
     note_qos(self, event);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE) {
-    /* Downstream was relinked: a push that failed with not-linked may succeed now. */
-    g_mutex_lock(&self->lock);
-    gboolean revive = self->flow == GST_FLOW_NOT_LINKED;
-    if (revive)
-      self->flow = GST_FLOW_OK;
-    g_mutex_unlock(&self->lock);
-    if (revive)
-      gst_pad_start_task(self->srcpad, worker, self, NULL);
-  }
+  if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
+    resume_after(self, GST_FLOW_NOT_LINKED); /* downstream was linked anew */
   return gst_pad_push_event(self->sinkpad, event);
 }
 
@@ -897,6 +965,9 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
 static void finalize(GObject *object) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(object);
   g_queue_clear_full(&self->items, (GDestroyNotify)item_free);
+  g_queue_clear_full(&self->done, (GDestroyNotify)item_free);
+  gst_object_unref(self->worker);
+  g_rec_mutex_clear(&self->worker_lock);
   fovea_engine_settings_finish(&self->settings);
   g_free(self->device);
   g_array_unref(self->objects);
@@ -912,6 +983,10 @@ static void gst_fovea_detect_init(GstFoveaDetect *self) {
   g_cond_init(&self->added);
   g_cond_init(&self->removed);
   g_queue_init(&self->items);
+  g_queue_init(&self->done);
+  g_rec_mutex_init(&self->worker_lock);
+  self->worker = gst_task_new(worker_loop, self, NULL);
+  gst_task_set_lock(self->worker, &self->worker_lock);
   fovea_stats_init(&self->stats);
   self->flow = GST_FLOW_FLUSHING;
   self->earliest = GST_CLOCK_TIME_NONE;

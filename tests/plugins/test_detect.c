@@ -384,6 +384,32 @@ static void live_stream_keeps_the_newest(void) {
   gst_harness_teardown(harness);
 }
 
+static GstPadProbeReturn hold(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+  return GST_PAD_PROBE_OK; /* of a blocking probe: stays blocked */
+}
+
+/* A live sink waits for each frame's time; meanwhile the frames behind it are analysed, not passed over. */
+static void waiting_sink_costs_no_analysis(void) {
+  GstHarness *harness = test_detector("");
+  gst_harness_set_live(harness, TRUE);
+  test_set_caps(harness, "NV12", WIDTH, HEIGHT);
+  GstElement *detector = test_find(harness, "detector");
+  GstPad *pad = gst_element_get_static_pad(detector, "src");
+  gulong probe = gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER, hold, NULL, NULL);
+  for (guint64 i = 0; i < 4; i++) {
+    gst_harness_push(harness, white((gint)i));
+    for (gint tries = 0; tries < 10000 && test_stat(detector, "analysed") <= i; tries++)
+      g_usleep(1000);
+    g_assert_cmpuint(test_stat(detector, "analysed"), ==, i + 1);
+  }
+  gst_pad_remove_probe(pad, probe);
+  for (gint i = 0; i < 4; i++)
+    gst_buffer_unref(gst_harness_pull(harness));
+  gst_object_unref(pad);
+  gst_object_unref(detector);
+  gst_harness_teardown(harness);
+}
+
 static void late_frames_are_not_analysed(void) {
   GstHarness *harness = nv12_detector("");
   gst_harness_push(harness, white(0));
@@ -411,7 +437,8 @@ static void latency_is_added_to_upstreams(void) {
 }
 
 static GstPadProbeReturn refuse(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
-  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_NOT_LINKED;
+  gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = (GstFlowReturn)GPOINTER_TO_INT(data);
   return GST_PAD_PROBE_HANDLED;
 }
 
@@ -424,15 +451,51 @@ static void downstream_errors_reach_upstream(void) {
   g_assert_cmpint(flow, ==, GST_FLOW_FLUSHING);
   gst_harness_teardown(harness);
 
-  harness = nv12_detector("");
-  GstPad *pad = gst_pad_get_peer(harness->sinkpad);
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, refuse, NULL, NULL);
-  flow = GST_FLOW_OK;
-  for (gint i = 0; i < 10 && flow == GST_FLOW_OK; i++)
-    flow = gst_harness_push(harness, white(i));
-  g_assert_cmpint(flow, ==, GST_FLOW_NOT_LINKED);
-  gst_object_unref(pad);
-  gst_harness_teardown(harness);
+  const GstFlowReturn refusals[] = {GST_FLOW_NOT_LINKED, GST_FLOW_EOS, GST_FLOW_ERROR};
+  for (guint r = 0; r < G_N_ELEMENTS(refusals); r++) {
+    harness = nv12_detector("");
+    GstPad *pad = gst_pad_get_peer(harness->sinkpad);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, refuse, GINT_TO_POINTER(refusals[r]), NULL);
+    flow = GST_FLOW_OK;
+    for (gint i = 0; i < 10 && flow == GST_FLOW_OK; i++)
+      flow = gst_harness_push(harness, white(i));
+    g_assert_cmpint(flow, ==, refusals[r]);
+    gst_object_unref(pad);
+    gst_harness_teardown(harness);
+  }
+}
+
+static void assert_flows_again(GstHarness *harness) {
+  g_assert_cmpint(gst_harness_push(harness, white(50)), ==, GST_FLOW_OK);
+  GstBuffer *buffer = NULL;
+  do {
+    gst_clear_buffer(&buffer);
+    buffer = gst_harness_pull(harness);
+    g_assert_nonnull(buffer);
+  } while (GST_BUFFER_PTS(buffer) != FRAME(50));
+  gst_buffer_unref(buffer);
+}
+
+/* After not-linked a relink is enough; after the end of a segment the next one is. */
+static void goes_on_after_a_refusal(void) {
+  const GstFlowReturn refusals[] = {GST_FLOW_NOT_LINKED, GST_FLOW_EOS};
+  for (guint r = 0; r < G_N_ELEMENTS(refusals); r++) {
+    GstHarness *harness = nv12_detector("");
+    GstPad *pad = gst_pad_get_peer(harness->sinkpad);
+    gulong probe = gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, refuse, GINT_TO_POINTER(refusals[r]), NULL);
+    for (gint i = 0; i < 10 && gst_harness_push(harness, white(i)) == GST_FLOW_OK; i++)
+      continue;
+    gst_pad_remove_probe(pad, probe);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    if (refusals[r] == GST_FLOW_EOS)
+      gst_harness_push_event(harness, gst_event_new_segment(&segment));
+    else
+      gst_harness_push_upstream_event(harness, gst_event_new_reconfigure());
+    assert_flows_again(harness);
+    gst_object_unref(pad);
+    gst_harness_teardown(harness);
+  }
 }
 
 static void frame_smaller_than_its_caps_is_an_error(void) {
@@ -534,9 +597,11 @@ int main(int argc, char **argv) {
   g_test_add_func("/plugins/detect/meta/survive-conversion-and-scaling", metas_survive_conversion_and_scaling);
   g_test_add_func("/plugins/detect/threshold-changes-while-playing", threshold_changes_while_playing);
   g_test_add_func("/plugins/detect/live-stream-keeps-the-newest", live_stream_keeps_the_newest);
+  g_test_add_func("/plugins/detect/waiting-sink-costs-no-analysis", waiting_sink_costs_no_analysis);
   g_test_add_func("/plugins/detect/late-frames-are-not-analysed", late_frames_are_not_analysed);
   g_test_add_func("/plugins/detect/latency-is-added-to-upstreams", latency_is_added_to_upstreams);
   g_test_add_func("/plugins/detect/error/downstream-errors-reach-upstream", downstream_errors_reach_upstream);
+  g_test_add_func("/plugins/detect/goes-on-after-a-refusal", goes_on_after_a_refusal);
   g_test_add_func("/plugins/detect/error/frame-smaller-than-its-caps", frame_smaller_than_its_caps_is_an_error);
   g_test_add_func("/plugins/detect/error/bad-model-while-playing-keeps-the-old", bad_model_while_playing_keeps_the_old);
   g_test_add_func("/plugins/detect/stats-tell-times-and-device", stats_tell_times_and_device);
