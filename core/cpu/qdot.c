@@ -1,8 +1,9 @@
-/* QLinearConv and QLinearMatMul of u8 with weights that fit 8 bits, on instructions that multiply and add four bytes per lane.
+/* QLinearConv and QLinearMatMul of u8 on instructions that multiply four unsigned by four signed bytes per lane and add them up.
  *
  * As in conv.c, rows of A are pointers into the input as it is. The input keeps its zero point: the bias takes zero * sum(weights) back, and the padding is a
  * row of zero points. Every kernel position is padded to a multiple of 4 channels with weights of 0, so that what is read behind a pixel counts for nothing.
- * packed: row of zero points [C padded] | bias [group][vectors * LANES] i32 | multipliers, alike | B panels [group][taps * quads][lanes][4] i8. */
+ * Unsigned weights lose 128 and their zero points with them; a zero point that is left is taken back through the sum of the row.
+ * packed: row of zero points [C padded] | bias [group][vectors * LANES] i32 | weights' zero points, alike | multipliers, alike, f32 | B panels [group][taps * quads][lanes][4] i8. */
 #include "cpu/families.h"
 #include "cpu/qlinear.h"
 #include "cpu/simd_int.h"
@@ -27,54 +28,64 @@ static bool describe(const FvKernelQuery *q, QDot *d) {
   return true;
 }
 
-static bool weights_fit(const FvKernelQuery *q, const FvQConv *c) {
-  for (int64_t m = 0; m < c->out.c; m++)
-    for (int64_t k = 0; k < c->depth; k++) {
-      int32_t w = fv_qconv_weight(q, c, m, k);
-      if (w < -128 || w > 127) return false;
-    }
-  return true;
-}
-
 /* The gathering variant is the better one for the few channels of a first layer, where a quarter of every quad would be idle. */
 static bool suits(const FvKernelQuery *q) {
   QDot d;
-  return fv_qconv_params_suit(q) && q->in[0]->dtype == FV_DTYPE_U8 && describe(q, &d) && d.c.kc >= 4 && d.c.in.sc == 1 && weights_fit(q, &d.c);
+  return fv_qconv_params_suit(q) && q->in[0]->dtype == FV_DTYPE_U8 && describe(q, &d) && d.c.kc >= 4 && d.c.in.sc == 1;
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
   QDot d;
   describe(q, &d);
-  return (size_t)d.zero_size + (size_t)d.c.group * ((size_t)d.c.bias_size * 8 + (size_t)d.panel_size);
+  return (size_t)d.zero_size + (size_t)d.c.group * ((size_t)d.c.bias_size * 12 + (size_t)d.panel_size);
 }
 
-static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64_t column, int8_t *panels, int32_t *bias) {
+/* Where things lie in the packed memory. */
+typedef struct Parts {
+  uint8_t *zero;
+  int32_t *bias, *w_zeros;
+  float *multipliers;
+  int8_t *panels;
+} Parts;
+
+static Parts parts_of(const QDot *d, const void *packed, int64_t g) {
+  Parts p = {.zero = (uint8_t *)packed};
+  int64_t all = d->c.group * d->c.bias_size;
+  p.bias = (int32_t *)(p.zero + d->zero_size);
+  p.w_zeros = p.bias + all;
+  p.multipliers = (float *)(p.w_zeros + all);
+  p.panels = (int8_t *)(p.multipliers + all) + g * d->panel_size;
+  p.bias += g * d->c.bias_size;
+  p.w_zeros += g * d->c.bias_size;
+  p.multipliers += g * d->c.bias_size;
+  return p;
+}
+
+/* sum (x - xz)(w - wz) = sum x w - xz sum w + depth xz wz - wz sum x; the last term is the row's. */
+static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64_t column, const Parts *p) {
   const FvQConv *c = &d->c;
   int64_t depth = c->taps * d->quads;
   long base = fv_panel_index(c->vectors, depth, 0, column) * 4, step = fv_panel_index(c->vectors, depth, 1, column) * 4 - base;
-  int32_t sum = 0;
+  int32_t sum = 0, x_zero = fv_q_zero(q->in[2], 0), w_zero = fv_q_zero(q->in[5], m) - (q->in[3]->dtype == FV_DTYPE_U8 ? 128 : 0);
   for (int64_t k = 0; k < c->depth; k++) {
     int64_t tap = k / c->kc, channel = k % c->kc;
-    int32_t w = fv_qconv_weight(q, c, m, k);
-    panels[base + (tap * d->quads + channel / 4) * step + channel % 4] = (int8_t)w;
+    int32_t w = fv_qconv_weight(q, c, m, k) + w_zero;
+    p->panels[base + (tap * d->quads + channel / 4) * step + channel % 4] = (int8_t)w;
     sum += w;
   }
-  *bias = fv_qconv_bias(q, m) - fv_q_zero(q->in[2], 0) * sum;
+  p->multipliers[column] = fv_qconv_multiplier(q, m);
+  p->w_zeros[column] = w_zero;
+  p->bias[column] = (int32_t)((int64_t)fv_qconv_bias(q, m) - (int64_t)x_zero * sum + c->depth * x_zero * w_zero);
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
   QDot d;
   describe(q, &d);
-  int32_t *bias = (int32_t *)((char *)packed + d.zero_size);
-  float *multipliers = (float *)(bias + d.c.group * d.c.bias_size);
-  int8_t *panels = (int8_t *)(multipliers + d.c.group * d.c.bias_size);
   memset(packed, fv_q_zero(q->in[2], 0), (size_t)d.zero_size);
-  for (int64_t g = 0; g < d.c.group; g++, bias += d.c.bias_size, multipliers += d.c.bias_size, panels += d.panel_size)
-    for (int64_t column = 0; column < d.c.columns; column++) {
-      int64_t m = g * d.c.columns + column;
-      multipliers[column] = fv_qconv_multiplier(q, m);
-      pack_channel(q, &d, m, column, panels, &bias[column]);
-    }
+  for (int64_t g = 0; g < d.c.group; g++) {
+    Parts p = parts_of(&d, packed, g);
+    for (int64_t column = 0; column < d.c.columns; column++) pack_channel(q, &d, g * d.c.columns + column, column, &p);
+  }
 }
 
 static size_t scratch_size(const FvKernelQuery *q) {
@@ -109,7 +120,8 @@ typedef struct QDotJob {
   const uint8_t *const *rows; /* [taps][FV_CHUNK] */
   long a_offset, taps, quads;
   const int8_t *b;
-  const int32_t *bias;
+  const int32_t *bias, *w_zeros;
+  const int32_t *sums; /* of the rows; NULL when all weights' zero points are 0 */
   const float *multipliers;
   uint8_t *y;
   long y_stride, columns;
@@ -123,6 +135,12 @@ FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, l
   for (int r = 0; r < height; r++)
 #pragma GCC unroll 3
     for (int v = 0; v < width; v++) acc[r][v] = fv_int_load(job->bias + (vector + v) * FV_LANES);
+  if (job->sums)
+#pragma GCC unroll 8
+    for (int r = 0; r < height; r++)
+#pragma GCC unroll 3
+      for (int v = 0; v < width; v++)
+        acc[r][v] = fv_int_sub(acc[r][v], fv_int_mul(fv_int_dup(job->sums[row + r]), fv_int_load(job->w_zeros + (vector + v) * FV_LANES)));
   const uint8_t *const *rows = job->rows + row;
   for (long tap = 0; tap < job->taps; tap++, rows += FV_CHUNK) {
     const uint8_t *a[8];
@@ -169,26 +187,43 @@ static void dot_panels(const QDotJob *job, long rows, long begin, long end) {
   }
 }
 
+/* Sums of the rows' bytes; rows up to a multiple of the tile height are there to be read. */
+static void sum_rows(const FvQConv *c, const QDotJob *job, int64_t count, int32_t *sums) {
+  for (int64_t r = 0; r < FV_CHUNK && r < count + 8; r++) {
+    sums[r] = 0;
+    for (int64_t tap = 0; tap < c->taps; tap++) sums[r] += fv_int_sum_bytes(job->rows[tap * FV_CHUNK + r] + job->a_offset, c->kc);
+  }
+}
+
+static bool any_zero_point(const QDot *d, const void *packed) {
+  const int32_t *zeros = parts_of(d, packed, 0).w_zeros;
+  for (int64_t i = 0; i < d->c.group * d->c.bias_size; i++)
+    if (zeros[i]) return true;
+  return false;
+}
+
 static void run(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
   QDot d;
   describe(&q, &d);
   const FvQConv *c = &d.c;
-  const uint8_t *zero = call->packed;
-  const int32_t *bias = (const int32_t *)(zero + d.zero_size);
-  const float *multipliers = (const float *)(bias + c->group * c->bias_size);
-  const int8_t *panels = (const int8_t *)(multipliers + c->group * c->bias_size);
   FvQConvShare share = fv_qconv_share(c, call);
+  int32_t sums[FV_CHUNK];
+  bool summed = any_zero_point(&d, call->packed);
   QDotJob job = {.rows = call->scratch, .taps = c->taps, .quads = d.quads, .y_stride = c->out_pixel, .columns = c->columns,
                  .out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0))};
   for (int64_t i = share.pixels.begin; i < share.pixels.end; i += FV_CHUNK) {
     int64_t count = fv_min_i64(FV_CHUNK, share.pixels.end - i);
-    point_rows(c, call->in[0]->data, zero, i, count, call->scratch);
+    point_rows(c, call->in[0]->data, call->packed, i, count, call->scratch);
     for (int64_t g = 0; g < c->group; g++) {
+      Parts p = parts_of(&d, call->packed, g);
       job.a_offset = g * c->kc;
-      job.b = panels + g * d.panel_size;
-      job.bias = bias + g * c->bias_size;
-      job.multipliers = multipliers + g * c->bias_size;
+      job.b = p.panels;
+      job.bias = p.bias;
+      job.w_zeros = p.w_zeros;
+      job.multipliers = p.multipliers;
+      if (summed) sum_rows(c, &job, count, sums);
+      job.sums = summed ? sums : NULL;
       job.y = (uint8_t *)call->out[0]->data + i * c->out_pixel + g * c->columns;
       dot_panels(&job, count, share.begin, share.end);
     }

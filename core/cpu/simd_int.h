@@ -32,6 +32,16 @@ FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
 #if defined(FV_ISA_AVX512_VNNI)
 /* acc + the four products of unsigned bytes of a with signed bytes of b, per lane. */
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return _mm512_dpbusd_epi32(acc, a, b); }
+FV_INLINE FvInt fv_int_sub(FvInt a, FvInt b) { return _mm512_sub_epi32(a, b); }
+FV_INLINE FvInt fv_int_mul(FvInt a, FvInt b) { return _mm512_mullo_epi32(a, b); }
+FV_INLINE int32_t fv_int_sum_bytes(const uint8_t *p, int64_t n) {
+  FvInt sum = _mm512_setzero_si512(), ones = _mm512_set1_epi8(1);
+  for (; n > 0; n -= 64, p += 64) {
+    __mmask64 valid = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+    sum = _mm512_dpbusd_epi32(sum, _mm512_maskz_loadu_epi8(valid, p), ones);
+  }
+  return _mm512_reduce_add_epi32(sum);
+}
 #endif
 
 #elif FV_LANES == 8
