@@ -1,5 +1,6 @@
 #include "camera.h"
 
+#include "attempt.h"
 #include "build.h"
 #include "chain.h"
 #include "compose.h"
@@ -7,6 +8,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_LONGEST_MS 60000
+#define RELEASE_US (2 * G_USEC_PER_SEC) /* for closing files after the end of a stream */
 #define STABLE_US (60 * G_USEC_PER_SEC) /* after running this long, the next failure waits for the first interval again */
 
 struct FvCamera {
@@ -14,11 +16,12 @@ struct FvCamera {
   const FvCameraConfig *camera; /* NULL: the raw pipeline */
   FvCameraEvents events;
   GMainContext *context;
-  GstElement *pipeline;
+  FvAttempt *running; /* NULL between attempts */
   GSource *watch, *retry;
   FoveaCameraState state;
   char *missing; /* codec that the running attempt asked for */
   int attempt, failures;
+  gboolean ending; /* the end of the stream was sent */
   gint64 running_since; /* monotonic µs; 0: not running */
 };
 
@@ -43,30 +46,13 @@ static void set_state(FvCamera *self, FoveaCameraState state, const char *messag
 
 /* --- Records ----------------------------------------------------------------------------------------------------- */
 
-static GstPadProbeReturn on_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+static void on_buffer(GstPad *pad, GstBuffer *buffer, gpointer user) {
   FvCamera *self = user;
-  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  if (!self->events.wants_records(self->events.user)) return GST_PAD_PROBE_OK;
+  if (!self->events.wants_records(self->events.user)) return;
   GstClockTime timestamp = GST_CLOCK_TIME_NONE;
   char *json = fv_record_from_buffer(pad, buffer, fv_camera_name(self), &timestamp);
   if (json != NULL) self->events.on_record(self, timestamp, json, self->events.user);
   g_free(json);
-  return GST_PAD_PROBE_OK;
-}
-
-static void watch_detectors(FvCamera *self) {
-  GstIterator *elements = gst_bin_iterate_elements(GST_BIN(self->pipeline));
-  GValue item = G_VALUE_INIT;
-  while (gst_iterator_next(elements, &item) == GST_ITERATOR_OK) {
-    GstElement *element = g_value_get_object(&item);
-    GstElementFactory *factory = gst_element_get_factory(element);
-    GstPad *pad = factory != NULL && g_str_equal(GST_OBJECT_NAME(factory), "foveadetect") ? gst_element_get_static_pad(element, "src") : NULL;
-    if (pad != NULL) gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, self, NULL);
-    gst_clear_object(&pad);
-    g_value_reset(&item);
-  }
-  g_value_unset(&item);
-  gst_iterator_free(elements);
 }
 
 /* --- One attempt ------------------------------------------------------------------------------------------------- */
@@ -91,12 +77,11 @@ static void clear_source(GSource **source) {
   g_clear_pointer(source, g_source_unref);
 }
 
-static void release_pipeline(FvCamera *self) {
+static void release(FvCamera *self, gint64 deadline) {
   clear_source(&self->watch);
   g_clear_pointer(&self->missing, g_free);
-  if (self->pipeline == NULL) return;
-  gst_element_set_state(self->pipeline, GST_STATE_NULL);
-  gst_clear_object(&self->pipeline);
+  if (!fv_attempt_release(&self->running, deadline) && deadline > 0)
+    GST_WARNING("camera %s does not let go of its source", fv_camera_name(self));
   self->running_since = 0;
 }
 
@@ -128,7 +113,7 @@ static int retry_delay_ms(int failures) {
 
 static void schedule_retry(FvCamera *self, const char *reason) {
   if (self->running_since != 0 && g_get_monotonic_time() - self->running_since > STABLE_US) self->failures = 0;
-  release_pipeline(self);
+  release(self, 0); /* a source in trouble may take its time: not ours */
   int delay = retry_delay_ms(self->failures++);
   self->retry = g_timeout_source_new((guint)delay);
   g_source_set_callback(self->retry, on_retry, self, NULL);
@@ -143,7 +128,7 @@ static void on_end(FvCamera *self) {
     schedule_retry(self, "the stream ended");
     return;
   }
-  release_pipeline(self);
+  release(self, g_get_monotonic_time() + RELEASE_US);
   set_state(self, FOVEA_CAMERA_FINISHED, NULL);
 }
 
@@ -153,7 +138,7 @@ static void on_failure(FvCamera *self, const char *sentence) {
     schedule_retry(self, sentence);
     return;
   }
-  release_pipeline(self);
+  release(self, g_get_monotonic_time() + RELEASE_US);
   set_state(self, FOVEA_CAMERA_FAILED, sentence);
 }
 
@@ -172,12 +157,12 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   case GST_MESSAGE_STATE_CHANGED: {
     GstState state;
     gst_message_parse_state_changed(message, NULL, &state, NULL);
-    if (GST_MESSAGE_SRC(message) != GST_OBJECT(self->pipeline) || state != GST_STATE_PLAYING) break;
+    if (GST_MESSAGE_SRC(message) != GST_OBJECT(fv_attempt_pipeline(self->running)) || state != GST_STATE_PLAYING) break;
     self->running_since = g_get_monotonic_time();
     set_state(self, FOVEA_CAMERA_RUNNING, NULL);
     break;
   }
-  case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(self->pipeline)); break;
+  case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(fv_attempt_pipeline(self->running))); break;
   case GST_MESSAGE_ERROR: on_error(self, message); break;
   case GST_MESSAGE_EOS: on_end(self); break;
   default: break;
@@ -185,16 +170,13 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   return G_SOURCE_CONTINUE;
 }
 
-/* Opening a device or loading a model may take seconds: off the caller's thread. Failures arrive as messages. */
-static void play(GstElement *pipeline, gpointer user) { gst_element_set_state(pipeline, GST_STATE_PLAYING); }
-
 static void begin_attempt(FvCamera *self) {
   FvProblems problems;
   fv_problems_init(&problems, self->config->file);
   GPtrArray *chain = make_chain(self, &problems);
-  self->pipeline = fv_build_pipeline(chain, fv_camera_name(self), &problems);
+  GstElement *pipeline = fv_build_pipeline(chain, fv_camera_name(self), &problems);
   g_ptr_array_unref(chain);
-  if (self->pipeline == NULL) { /* checked when the file was read: an element has gone since */
+  if (pipeline == NULL) { /* checked when the file was read: an element has gone since */
     char *line = fv_problems_line(&problems, 0);
     set_state(self, FOVEA_CAMERA_FAILED, line);
     g_free(line);
@@ -202,14 +184,13 @@ static void begin_attempt(FvCamera *self) {
     return;
   }
   fv_problems_finish(&problems);
-  gst_object_ref_sink(self->pipeline);
-  watch_detectors(self);
-  GstBus *bus = gst_element_get_bus(self->pipeline);
+  self->running = fv_attempt_new(pipeline, on_buffer, self);
+  GstBus *bus = gst_element_get_bus(pipeline);
   self->watch = gst_bus_create_watch(bus);
   g_source_set_callback(self->watch, G_SOURCE_FUNC(on_message), self, NULL);
   g_source_attach(self->watch, self->context);
   gst_object_unref(bus);
-  gst_element_call_async(self->pipeline, play, NULL, NULL);
+  fv_attempt_play(self->running);
   set_state(self, FOVEA_CAMERA_STARTING, NULL); /* last: whoever hears it may stop the camera */
 }
 
@@ -227,18 +208,13 @@ void fv_camera_start(FvCamera *self, GMainContext *context) {
 void fv_camera_end(FvCamera *self) {
   clear_source(&self->retry);
   clear_source(&self->watch);
-  if (self->pipeline != NULL && self->running_since != 0) gst_element_send_event(self->pipeline, gst_event_new_eos());
+  self->ending = self->running != NULL && fv_attempt_end(self->running);
 }
 
 void fv_camera_stop(FvCamera *self, gint64 deadline) {
-  if (self->pipeline != NULL && self->running_since != 0) {
-    GstBus *bus = gst_element_get_bus(self->pipeline);
-    gint64 left = MAX(0, deadline - g_get_monotonic_time());
-    GstMessage *last = gst_bus_timed_pop_filtered(bus, (GstClockTime)left * GST_USECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    if (last != NULL) gst_message_unref(last);
-    gst_object_unref(bus);
-  }
-  release_pipeline(self);
+  if (self->ending) fv_attempt_wait_end(self->running, deadline);
+  /* Files are closed in no time once the end has arrived; a source that hangs is not waited for longer. */
+  release(self, g_get_monotonic_time() + RELEASE_US);
   g_clear_pointer(&self->context, g_main_context_unref);
   if (self->state != FOVEA_CAMERA_FINISHED && self->state != FOVEA_CAMERA_FAILED) set_state(self, FOVEA_CAMERA_STOPPED, NULL);
 }

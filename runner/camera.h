@@ -33,7 +33,7 @@ char *fv_camera_check(FvCamera *camera, FvProblems *problems);
 /* Forgets how an earlier run ended. */
 void fv_camera_reset(FvCamera *camera);
 void fv_camera_start(FvCamera *camera, GMainContext *context);
-/* Asks the pipeline to end; then waits until files are complete, at most until the monotonic time deadline (µs), and releases it. */
+/* First asks the pipeline to end; then waits until files are complete, and lets go of it, at most until the monotonic time deadline (µs). */
 void fv_camera_end(FvCamera *camera);
 void fv_camera_stop(FvCamera *camera, gint64 deadline);
 

@@ -304,7 +304,8 @@ gboolean fovea_pipeline_start(FoveaPipeline *self, GError **error) {
  * fovea_pipeline_stop:
  * @self: a pipeline
  *
- * Ends every camera as a stream ends, so that recordings are complete and playable, waiting up to ten seconds for all of them together.
+ * Ends every camera as a stream ends, so that recordings are complete and playable, waiting up to ten seconds for all of them together. A
+ * source that hangs is left behind after two seconds.
  * Records that were waiting are delivered before it returns. Does nothing to a pipeline that is stopped.
  */
 void fovea_pipeline_stop(FoveaPipeline *self) {
@@ -450,7 +451,7 @@ static void fovea_pipeline_class_init(FoveaPipelineClass *klass) {
    * @self: the pipeline
    * @camera: name of the camera
    * @timestamp: of the frame in its stream, nanoseconds; all ones when it has none
-   * @json: the record of the frame, schema "fovea.frame/1", as file outputs write it
+   * @json: the record of the frame, schema "fovea.frame/1", as file outputs write it but without the time of day
    *
    * A frame was analysed. Nothing is prepared while no handler is connected.
    */

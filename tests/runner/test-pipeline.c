@@ -1,5 +1,8 @@
 /* The public object: states, signals, cameras that fail beside cameras that run, and starting over. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 #include <gst/gst.h>
@@ -131,6 +134,34 @@ static void check_dead_beside_living(void) {
   g_assert_cmpint(log->finished, ==, 1);
   g_object_unref(pipeline);
   log_free(log);
+  g_free(text);
+  clip_remove(clip);
+}
+
+static void quit_when_a_is_done(FoveaPipeline *pipeline, const char *camera, FoveaCameraState state, const char *message, gpointer user) {
+  if (g_str_equal(camera, "a") && state == FOVEA_CAMERA_FINISHED) g_main_loop_quit(((Log *)user)->loop);
+}
+
+/* Opening a pipe waits until somebody opens its other end. */
+static void check_hanging_beside_living(void) {
+  char *clip = clip_new(10), *folder = g_path_get_dirname(clip), *pipe = g_build_filename(folder, "pipe", NULL);
+  g_assert_cmpint(mkfifo(pipe, 0600), ==, 0);
+  char *text = g_strdup_printf("version: 1\ncameras: {hanging: {uri: '%s'}, a: {uri: '%s'}}\n", pipe, clip);
+  FoveaPipeline *pipeline = make(text);
+  Log *log = log_new(pipeline);
+  g_signal_connect(pipeline, "state-changed", G_CALLBACK(quit_when_a_is_done), log);
+  start(pipeline);
+  g_main_loop_run(log->loop);
+  fovea_pipeline_stop(pipeline);
+  g_assert_cmpstr(log->states->str, ==, "hanging:starting a:starting a:running a:finished hanging:stopped ");
+  g_object_unref(pipeline);
+  int other_end = open(pipe, O_WRONLY | O_NONBLOCK); /* lets the abandoned one go */
+  g_assert_cmpint(other_end, >=, 0);
+  close(other_end);
+  log_free(log);
+  g_unlink(pipe);
+  g_free(pipe);
+  g_free(folder);
   g_free(text);
   clip_remove(clip);
 }
@@ -328,6 +359,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/pipeline/a file runs to its end", check_file_to_end);
   g_test_add_func("/pipeline/a dead camera leaves the others alone", check_dead_beside_living);
+  g_test_add_func("/pipeline/a hanging camera leaves the others alone", check_hanging_beside_living);
   g_test_add_func("/pipeline/a camera that is away is tried again", check_retry);
   g_test_add_func("/pipeline/starts and stops again and again", check_again_and_again);
   g_test_add_func("/pipeline/stopping completes recordings", check_stop_completes_files);
