@@ -96,6 +96,14 @@ static inline float fv_scores_at(const FvScores *s, int c) {
   return s->activation == FV_ACT_SOFTMAX ? expf(x - s->peak) / s->sum : fv_score_activate(s->activation, x);
 }
 
+/* False when no plain score of a row in one piece reaches the threshold: most cells of a frame, found without a branch per class. */
+static inline bool fv_scores_any(const FvScores *s, float threshold) {
+  if (s->activation != FV_ACT_NONE || s->stride != 1) return true;
+  int any = 0;
+  for (int c = 0; c < s->count; c++) any |= s->data[c] >= threshold;
+  return any;
+}
+
 /* The first of the highest classes in [begin, count). */
 static inline int fv_scores_best(const FvScores *s, int begin) {
   int best = begin;

@@ -56,6 +56,7 @@ static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridV
     for (int x = 0; x < classes->width; x++) {
       const float *cell = classes->data + y * classes->row_stride + x * classes->column_stride;
       FvScores scores = fv_scores(cell, classes->channel_stride, d->classes, d->description->head.score_activation);
+      if (!fv_scores_any(&scores, threshold)) continue;
       FvBox box;
       bool known = false;
       for (int c = 0; c < d->classes; c++) {
