@@ -499,14 +499,23 @@ static GstFlowReturn process_item(GstFoveaDetect *self, Item *item, gboolean new
   return buffer ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
+/* A pause that came after the stop would undo it, and join wait for ever. */
+static void pause_worker(GstFoveaDetect *self) {
+  g_mutex_lock(&self->lock);
+  if (gst_task_get_state(self->worker) == GST_TASK_STARTED)
+    gst_task_pause(self->worker);
+  g_mutex_unlock(&self->lock);
+}
+
 static void worker_loop(gpointer user_data) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(user_data);
   gboolean newest;
   Item *item = take_item(self, &self->items, &self->waiting, &self->working, &newest);
-  if (item)
+  if (item) {
     hand_over(self, item, process_item(self, item, newest));
-  else
-    gst_task_pause(self->worker);
+    return;
+  }
+  pause_worker(self);
 }
 
 static void push_loop(gpointer user_data) {
@@ -547,7 +556,7 @@ static gboolean start_threads(GstFoveaDetect *self) {
 /* Called with a flow that makes both return; waits until they have. */
 static void pause_threads(GstFoveaDetect *self) {
   gst_pad_pause_task(self->srcpad);
-  gst_task_pause(self->worker);
+  pause_worker(self);
   g_rec_mutex_lock(&self->worker_lock);
   g_rec_mutex_unlock(&self->worker_lock);
 }
@@ -571,7 +580,10 @@ static void resume_after(GstFoveaDetect *self, GstFlowReturn flow) {
 
 static gboolean stop_threads(GstFoveaDetect *self) {
   gboolean stopped = gst_pad_stop_task(self->srcpad);
-  return gst_task_stop(self->worker) && gst_task_join(self->worker) && stopped;
+  g_mutex_lock(&self->lock);
+  gst_task_stop(self->worker);
+  g_mutex_unlock(&self->lock);
+  return gst_task_join(self->worker) && stopped;
 }
 
 /* --- sink pad: fills the queue ----------------------------------------------------------------------------- */
