@@ -4,6 +4,8 @@
 #ifndef FOVEA_LIMITS_H
 #define FOVEA_LIMITS_H
 
+#include <stdint.h>
+
 #define FV_MAX_RANK 8                           /* dimensions of a tensor */
 #define FV_MAX_DIM INT64_C(0x7fffffff)          /* one dimension */
 #define FV_MAX_ELEMENTS (INT64_C(1) << 31)      /* elements of one tensor */
