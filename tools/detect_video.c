@@ -170,7 +170,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
 
 /* --- The summary ------------------------------------------------------------------------------------------------- */
 
-static double stat(const GstStructure *stats, const char *name) {
+static double figure(const GstStructure *stats, const char *name) {
   double value = 0;
   gst_structure_get_double(stats, name, &value);
   return value;
@@ -182,8 +182,8 @@ static void report_times(Run *run, FILE *to) {
   if (stats == NULL) return;
   const char *device = gst_structure_get_string(stats, "device");
   fprintf(to, "analysis of a frame on %s: median %.1f ms, 95 %% within %.1f ms (preprocess %.1f, infer %.1f, postprocess %.1f)\n",
-          device != NULL ? device : "?", stat(stats, "total-p50-ms"), stat(stats, "total-p95-ms"), stat(stats, "preprocess-p50-ms"),
-          stat(stats, "infer-p50-ms"), stat(stats, "postprocess-p50-ms"));
+          device != NULL ? device : "?", figure(stats, "total-p50-ms"), figure(stats, "total-p95-ms"), figure(stats, "preprocess-p50-ms"),
+          figure(stats, "infer-p50-ms"), figure(stats, "postprocess-p50-ms"));
   gst_structure_free(stats);
 }
 
