@@ -39,6 +39,7 @@ struct FvVkEmit {
   int32_t packed_at;   /* floats */
   int32_t scratch_at;  /* floats, in the arena */
   int32_t zeros_at;    /* floats, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
+  bool texel;          /* the load path: true where registers are cheaper than loads */
   FvVkProgram *program;
   FvError *err;
 };

@@ -183,6 +183,7 @@ static int prepare_steps(Build *build) {
     build->queries[s] = (FvKernelQuery){from->node, &build->tensors[at], &build->tensors[at + (size_t)in]};
     for (int i = 0; i < in + out; i++, at++) {
       build->operands[at] = i < in ? from->in[i] : from->out[i - in];
+      if (!build->operands[at].is_constant) build->operands[at].tensor.data = NULL; /* as suits saw it */
       build->tensors[at] = build->operands[at].present ? &build->operands[at].tensor : NULL;
     }
   }
@@ -267,7 +268,7 @@ static int emit_step(Build *build, int s) {
   program->has_launched = false;
   FvVkEmit emit = {
     .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .packed_at = (int32_t)(build->weights.packed_at[s] / 4),
-    .scratch_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / 4), .program = program, .err = build->err,
+    .scratch_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / 4), .texel = program->texel, .program = program, .err = build->err,
   };
   int first = program->dispatch_count;
   int result = step->kernel->emit(&emit);
