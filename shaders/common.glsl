@@ -1,7 +1,7 @@
 /* What every shader begins with: bindings, loads, stores, activations. Positions count floats from the start of the arena or of the weights.
  *
- * FV_TEXEL chooses the load path at build time, and every shader is built both ways: through uniform texel buffers (software devices run storage-buffer
- * loads lane by lane) or through storage buffers. Stores always go to the storage buffer. Within one dispatch nothing is read that it writes. */
+ * FV_TEXEL chooses at build time how memory is reached, and every shader is built both ways: through texel buffers (software devices run loads and stores
+ * of storage buffers lane by lane) or through storage buffers. Within one dispatch nothing is read that it writes. */
 #extension GL_EXT_control_flow_attributes : require
 
 layout(local_size_x_id = 0) in;
@@ -28,14 +28,21 @@ float load_weight(int at) { return weights[at]; }
 vec4 load_weight4(int at) { return weights_vec4[at >> 2]; }
 #endif
 
+#ifdef FV_TEXEL
+layout(set = 0, binding = 6, rgba32f) uniform writeonly imageBuffer arena_image4;
+layout(set = 0, binding = 7, r32f) uniform writeonly imageBuffer arena_image1;
+void store(int at, float value) { imageStore(arena_image1, at, vec4(value)); }
+void store4(int at, vec4 value) { imageStore(arena_image4, at >> 2, value); }
+#else
 void store(int at, float value) { arena[at] = value; }
 void store4(int at, vec4 value) { arena_vec4[at >> 2] = value; }
+#endif
 /* The first `count` (1 to 4) of four floats. */
 void store_some(int at, vec4 value, int count) {
-  arena[at] = value.x;
-  if (count > 1) arena[at + 1] = value.y;
-  if (count > 2) arena[at + 2] = value.z;
-  if (count > 3) arena[at + 3] = value.w;
+  store(at, value.x);
+  if (count > 1) store(at + 1, value.y);
+  if (count > 2) store(at + 2, value.z);
+  if (count > 3) store(at + 3, value.w);
 }
 
 /* This invocation's number; the host launches whole groups, so shaders leave when it is not below push.count. */

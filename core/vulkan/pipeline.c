@@ -21,16 +21,20 @@ struct FvVkPipelines {
   bool is_new; /* something was compiled since the last save */
 };
 
-enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDINGS };
+enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1, BINDINGS };
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
+static VkDescriptorType type_of(int binding) {
+  if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+  return binding >= BINDING_STORE4 ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+}
 
 static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
   VkDescriptorSetLayoutBinding bindings[BINDINGS];
   for (int i = 0; i < BINDINGS; i++)
     bindings[i] = (VkDescriptorSetLayoutBinding){
       .binding = (uint32_t)i, .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-      .descriptorType = is_texel(i) ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+      .descriptorType = type_of(i),
     };
   VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = BINDINGS, .pBindings = bindings};
   VkResult result = device->vk.CreateDescriptorSetLayout(device->handle, &set, NULL, &pipelines->set_layout);
@@ -155,7 +159,7 @@ VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device
 
 static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorSet set) {
   const FvVkBuffer *const buffers[2] = {arena, weights};
-  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1};
+  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1, [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1};
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
   uint32_t count = 0;
@@ -163,7 +167,7 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
     if (is_texel(i) && !views[i]) continue;
     VkWriteDescriptorSet *write = &writes[count++];
     *write = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = (uint32_t)i, .descriptorCount = 1};
-    write->descriptorType = is_texel(i) ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    write->descriptorType = type_of(i);
     if (is_texel(i)) {
       write->pTexelBufferView = &views[i];
     } else {
@@ -175,8 +179,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, BINDINGS - 2}};
-  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 2, .pPoolSizes = sizes};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 4}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 2}};
+  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {
     VkDescriptorSetAllocateInfo wanted = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, .descriptorPool = *pool, .descriptorSetCount = 1,
