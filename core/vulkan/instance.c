@@ -76,11 +76,12 @@ static int create_instance(FvVkInstance *instance, FvError *err) {
   if (!create || instance->api < VK_API_VERSION_1_1) return fv_error_set(err, FV_ERR_DEVICE, "the Vulkan loader is older than Vulkan 1.1");
   if (instance->api > VK_API_VERSION_1_3) instance->api = VK_API_VERSION_1_3;
   bool validate = fv_vk_wish("validate") && has_layer(layers[0]);
+  bool synchronise = validate && fv_vk_wish("barriers"); /* the layer sees the whole arena touched by each dispatch */
   VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT, .enabledValidationFeatureCount = 1, .pEnabledValidationFeatures = checks};
   VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "fovea", .pEngineName = "fovea",
                                    .apiVersion = instance->api};
   VkInstanceCreateInfo info = {
-    .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pNext = validate ? &features : NULL, .pApplicationInfo = &application,
+    .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pNext = synchronise ? &features : NULL, .pApplicationInfo = &application,
     .enabledLayerCount = validate, .ppEnabledLayerNames = layers, .enabledExtensionCount = validate, .ppEnabledExtensionNames = extensions,
   };
   VkResult result = create(&info, NULL, &instance->handle);

@@ -25,8 +25,8 @@ void fv_vk_instance_give(FvVkInstance *instance);
 /* How many devices there are (at most FV_VK_MAX_DEVICES), or a negative code. */
 int fv_vk_instance_devices(FvVkInstance *instance, VkPhysicalDevice *devices, FvError *err);
 
-/* Is the word in the environment's FOVEA_VULKAN? For tests and for looking into trouble: "validate" turns the validation layer on, "storage" and
- * "texel" force the load path, "staging" treats memory as not shared with the host, "nocache" leaves the disk alone. */
+/* Is the word in the environment's FOVEA_VULKAN? For tests and for looking into trouble: "validate" turns the validation layer on, "barriers" puts a
+ * barrier before every dispatch (and, with "validate", has synchronisation checked), "storage" and "texel" force the load path, "staging" treats memory as not shared with the host, "nocache" leaves the disk alone. */
 bool fv_vk_wish(const char *word);
 /* What the validation layer found wrong since the process started. */
 int fv_vk_validation_messages(void);

@@ -57,6 +57,7 @@ typedef struct FvVkLaunch {
   const void *params;                /* the push constants */
   size_t params_size;
   int64_t invocations;
+  bool independent;                  /* of earlier launches of the same emit: no waiting for them */
 } FvVkLaunch;
 int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch);
 

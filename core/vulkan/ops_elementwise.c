@@ -43,7 +43,7 @@ int fv_vk_map(FvVkEmit *emit, const FvVkMap *map) {
     if (d < walk.rank - 1) rows *= walk.dims[d];
   }
   FvVkLaunch launch = {
-    .shader = FV_SHADER_ELEMENTWISE, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(inner, 4), .spec_count = 9,
+    .shader = FV_SHADER_ELEMENTWISE, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 9,
     .spec = {map->operation, map->activation.type, (uint32_t)walk.rank, fv_vk_walk_aligned(&walk, 0, map->y_at), fv_vk_walk_aligned(&walk, 1, map->a_at),
              map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights, map->binary},
   };
@@ -51,7 +51,7 @@ int fv_vk_map(FvVkEmit *emit, const FvVkMap *map) {
 }
 
 int fv_vk_copy(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights) {
-  return fv_vk_map(emit, &(FvVkMap){.y = *y, .a = *a, .y_at = (int32_t)y_at, .a_at = (int32_t)a_at, .a_in_weights = a_in_weights, .operation = OP_IDENTITY});
+  return fv_vk_map(emit, &(FvVkMap){.y = *y, .a = *a, .y_at = (int32_t)y_at, .a_at = (int32_t)a_at, .a_in_weights = a_in_weights, .operation = OP_IDENTITY, .independent = true});
 }
 
 /* --- unary --- */

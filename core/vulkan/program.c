@@ -127,7 +127,7 @@ int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch) {
   memcpy(dispatch->params, launch->params, launch->params_size);
   memcpy(dispatch->params, &count, sizeof count);
   dispatch->params_size = (uint32_t)launch->params_size;
-  dispatch->barrier = program->dispatch_count > 1 && (program->has_launched || must_wait(program, emit));
+  dispatch->barrier = program->dispatch_count > 1 && (program->has_launched ? !launch->independent : must_wait(program, emit));
   if (dispatch->barrier) program->read_count = program->write_count = 0;
   program->has_launched = true;
   if (note_ranges(program, emit) < 0) return fv_error_set(emit->err, FV_ERR_NO_MEMORY, "out of memory");

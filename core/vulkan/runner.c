@@ -109,12 +109,13 @@ static void record_dispatches(const FvVkRunner *runner, const Frame *frame) {
   FvVkDevice *device = program->device;
   VkPipelineLayout layout = fv_vk_pipeline_layout(device);
   VkPipeline bound = VK_NULL_HANDLE;
+  bool always = fv_vk_wish("barriers") || frame->times;
   int stamped = 0;
   device->vk.CmdBindDescriptorSets(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &frame->set, 0, NULL);
   for (int i = 0; i < program->dispatch_count; i++) {
     const FvVkDispatch *dispatch = &program->dispatches[i];
     while (stamped <= dispatch->step) stamp(runner, frame, stamped++);
-    if (dispatch->barrier || frame->times)
+    if (dispatch->barrier || (always && i > 0))
       barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
               VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);

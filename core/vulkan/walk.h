@@ -11,12 +11,13 @@ typedef struct FvVkMap {
   uint32_t operation;      /* OP_… of shaders/push/operations.h */
   FvActivation activation;
   float alpha, beta;       /* of the operation */
+  bool independent;        /* as in FvVkLaunch */
 } FvVkMap;
 
 /* Can the shader walk these? (All f32, not too many dimensions that don't merge.) */
 bool fv_vk_map_fits(const FvTensor *y, const FvTensor *a, const FvTensor *b);
 int fv_vk_map(FvVkEmit *emit, const FvVkMap *map);
-/* y = a, dims equal or broadcast. */
+/* y = a, dims equal or broadcast; several copies of one emit don't wait for each other. */
 int fv_vk_copy(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights);
 
 #endif
