@@ -13,12 +13,6 @@
 
 #include "ir/op.h"
 
-typedef struct FvKernelQuery {
-  const FvNode *node;
-  const FvTensor *const *in;  /* as in FvKernelCall; data is NULL unless constant */
-  const FvTensor *const *out;
-} FvKernelQuery;
-
 typedef enum FvKernelFlags { FV_KERNEL_PARALLEL = 1 << 0 /* run splits by part; else it is called once */ } FvKernelFlags;
 
 typedef struct FvKernel {

@@ -56,7 +56,6 @@ static inline bool fv_window2(const FvWindow *w, FvWindow2 *out) {
   return true;
 }
 
-static inline const FvTensor *fv_query_input(const FvKernelQuery *q, int index) { return index < q->node->input_count ? q->in[index] : NULL; }
 static inline const FvTensor *fv_call_input(const FvKernelCall *c, int index) { return index < c->node->input_count ? c->in[index] : NULL; }
 static inline FvKernelQuery fv_call_query(const FvKernelCall *c) {
   return (FvKernelQuery){c->node, c->in, (const FvTensor *const *)c->out};

@@ -52,6 +52,15 @@ typedef struct FvKernelCall {
   int part, parts;           /* static split; reference kernels see 0 of 1 */
 } FvKernelCall;
 
+/* A node and its tensors as planned: what a back-end chooses a kernel by. */
+typedef struct FvKernelQuery {
+  const FvNode *node;
+  const FvTensor *const *in;  /* as in FvKernelCall; data is NULL unless constant */
+  const FvTensor *const *out;
+} FvKernelQuery;
+
+static inline const FvTensor *fv_query_input(const FvKernelQuery *q, int index) { return index < q->node->input_count ? q->in[index] : NULL; }
+
 struct FvOp {
   const char *name;   /* ONNX op_type */
   const char *domain; /* NULL: the default domain */

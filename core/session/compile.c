@@ -5,8 +5,6 @@
 #include "ops/params.h"
 #include "session/plan_internal.h"
 
-enum { SMALL_STEP_NS = 6000 }; /* below this a part is not worth waking a thread for */
-
 static FvStep *add_step(FvPlan *plan, const FvNode *node, int inputs, int outputs) {
   if (plan->step_count == plan->step_capacity) {
     int grown = plan->step_capacity ? plan->step_capacity * 2 : 128;
@@ -24,8 +22,6 @@ static FvStep *add_step(FvPlan *plan, const FvNode *node, int inputs, int output
   return step;
 }
 
-static const FvTensor *slot_tensor(const FvPlan *plan, int slot) { return slot < 0 ? NULL : &plan->layout.slots[slot].tensor; }
-
 /* Tensors of a step as kernels see them before there is memory; the arrays hold FV_MAX_NODE_IO + 1 entries. */
 typedef struct Query {
   FvKernelQuery query;
@@ -33,50 +29,21 @@ typedef struct Query {
 } Query;
 
 static void fill_query(const FvPlan *plan, const FvStep *step, Query *query) {
-  for (int i = 0; i < step->node->input_count; i++) query->in[i] = slot_tensor(plan, step->in[i]);
-  for (int i = 0; i < step->node->output_count; i++) query->out[i] = slot_tensor(plan, step->out[i]);
+  for (int i = 0; i < step->node->input_count; i++) query->in[i] = fv_plan_tensor(plan, step->in[i]);
+  for (int i = 0; i < step->node->output_count; i++) query->out[i] = fv_plan_tensor(plan, step->out[i]);
   query->query = (FvKernelQuery){step->node, query->in, query->out};
-}
-
-static int64_t step_bytes(const FvPlan *plan, const FvStep *step) {
-  int64_t bytes = 0;
-  for (int i = 0; i < step->node->input_count; i++)
-    if (step->in[i] >= 0) bytes += fv_tensor_count(slot_tensor(plan, step->in[i])) * (int64_t)fv_dtype_size(slot_tensor(plan, step->in[i])->dtype);
-  for (int i = 0; i < step->node->output_count; i++)
-    if (step->out[i] >= 0) bytes += fv_tensor_count(slot_tensor(plan, step->out[i])) * (int64_t)fv_dtype_size(slot_tensor(plan, step->out[i])->dtype);
-  return bytes;
-}
-
-/* A rough price in nanoseconds: 20 multiply-accumulates or 8 bytes each. */
-static int choose_parts(const FvPlan *plan, const FvStep *step) {
-  int64_t parts = (step->macs / 20 + step_bytes(plan, step) / 8) / SMALL_STEP_NS;
-  return parts < 1 ? 1 : parts > plan->threads ? plan->threads : (int)parts;
 }
 
 static int finish_step(FvPlan *plan, FvStep *step, Query *query, FvError *err) {
   fill_query(plan, step, query);
-  const FvKernel *kernel = step->kernel;
   step->macs = step->node->op->macs ? step->node->op->macs(step->node) : 0;
   plan->macs += step->macs;
-  if (!kernel) return 0;
-  if (kernel->flags & FV_KERNEL_PARALLEL) step->parts = choose_parts(plan, step);
-  if (kernel->packed_size) {
-    size_t bytes = kernel->packed_size(&query->query);
-    step->packed = fv_arena_alloc(&plan->arena, bytes + 64);
-    if (!step->packed) return fv_error_set(err, FV_ERR_NO_MEMORY, "node '%s': no memory for %zu bytes of packed weights", fv_node_label(step->node), bytes);
-    kernel->pack(&query->query, step->packed);
-    plan->packed_bytes += (int64_t)bytes;
-  }
-  if (kernel->scratch_size) step->scratch_bytes = (kernel->scratch_size(&query->query) + 127) / 64 * 64;
-  int64_t scratch = (int64_t)step->scratch_bytes * step->parts;
-  if (scratch > plan->scratch_bytes) plan->scratch_bytes = scratch;
-  return 0;
+  return plan->backend->prepare(plan, step, &query->query, err);
 }
 
-static const FvKernel *select_kernel(const FvPlan *plan, const FvStep *step, Query *query) {
-  if (plan->flags & FV_PLAN_REFERENCE) return NULL;
+static const void *select_kernel(const FvPlan *plan, const FvStep *step, Query *query) {
   fill_query(plan, step, query);
-  return fv_cpu_select(&query->query, plan->cpu);
+  return plan->backend->select(plan, &query->query);
 }
 
 /* One step that copies slot `from` into slot `to`. */
@@ -87,7 +54,7 @@ static int add_copy_step(FvPlan *plan, int from, int to, const char *name, Query
   FvStep *step = node && op && values ? add_step(plan, node, 1, 1) : NULL;
   if (!step) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
   for (int i = 0; i < 2; i++) {
-    const FvTensor *tensor = slot_tensor(plan, i ? to : from);
+    const FvTensor *tensor = fv_plan_tensor(plan, i ? to : from);
     if (!(values[i] = fv_arena_alloc(&plan->arena, sizeof **values))) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
     *values[i] = (FvValue){.name = name, .dtype = tensor->dtype, .rank = tensor->rank, .slot = i ? to : from};
     memcpy(values[i]->dims, tensor->dims, sizeof tensor->dims);
@@ -126,8 +93,8 @@ static int compile_concat(FvPlan *plan, const FvNode *node, Query *query, FvErro
 static bool is_channels_last(const FvTensor *tensor) { return tensor->strides[1] == 1 || tensor->dims[1] == 1; }
 
 /* When no fast kernel takes the inputs as they lie, tries once more with spatial inputs copied to channels-last. */
-static const FvKernel *select_with_copies(FvPlan *plan, FvStep *step, Query *query, int *copied) {
-  const FvKernel *kernel = select_kernel(plan, step, query);
+static const void *select_with_copies(FvPlan *plan, FvStep *step, Query *query, int *copied) {
+  const void *kernel = select_kernel(plan, step, query);
   for (int i = 0; i < step->node->input_count; i++) copied[i] = -1;
   if (kernel || plan->flags & FV_PLAN_REFERENCE || !(step->node->op->flags & FV_OP_SPATIAL)) return kernel;
   FvTensor candidates[4];
@@ -135,7 +102,7 @@ static const FvKernel *select_with_copies(FvPlan *plan, FvStep *step, Query *que
   bool any = false;
   for (int i = 0; i < count; i++) {
     if (step->in[i] < 0 || plan->layout.slots[step->in[i]].place != FV_PLACE_BUFFER) continue;
-    const FvTensor *tensor = slot_tensor(plan, step->in[i]);
+    const FvTensor *tensor = fv_plan_tensor(plan, step->in[i]);
     if (tensor->rank < 3 || is_channels_last(tensor)) continue;
     int slots = plan->layout.slot_count, buffers = plan->layout.buffer_count;
     int copy = fv_layout_add_copy(&plan->layout, tensor);
@@ -147,7 +114,7 @@ static const FvKernel *select_with_copies(FvPlan *plan, FvStep *step, Query *que
     copied[i] = 1;
     any = true;
   }
-  kernel = any ? fv_cpu_select(&query->query, plan->cpu) : NULL;
+  kernel = any ? plan->backend->select(plan, &query->query) : NULL;
   for (int i = 0; !kernel && i < count; i++) copied[i] = -1;
   return kernel;
 }
@@ -164,13 +131,13 @@ static int compile_node(FvPlan *plan, const FvNode *node, Query *query, FvError 
     step->out[i] = node->outputs[i] ? node->outputs[i]->slot : -1;
     step->is_dynamic |= node->outputs[i] && node->outputs[i]->dynamic;
   }
-  const FvKernel *kernel = select_with_copies(plan, step, query, copied);
+  const void *kernel = select_with_copies(plan, step, query, copied);
   FvStep mine = *step;
   plan->step_count--; /* copies come first */
   int result = 0;
   for (int i = 0; i < node->input_count && result == 0; i++) {
     if (copied[i] < 0) continue;
-    int copy = fv_layout_add_copy(&plan->layout, slot_tensor(plan, mine.in[i]));
+    int copy = fv_layout_add_copy(&plan->layout, fv_plan_tensor(plan, mine.in[i]));
     result = copy < 0 ? fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling") : add_copy_step(plan, mine.in[i], copy, fv_node_label(node), query, err);
     mine.in[i] = copy;
   }
@@ -185,7 +152,7 @@ static int compile_node(FvPlan *plan, const FvNode *node, Query *query, FvError 
 
 static bool has_work(const FvPlan *plan, const FvNode *node) {
   for (int i = 0; i < node->output_count; i++)
-    if (node->outputs[i] && !plan->layout.slots[node->outputs[i]->slot].is_view && fv_tensor_count(slot_tensor(plan, node->outputs[i]->slot)) > 0) return true;
+    if (node->outputs[i] && !plan->layout.slots[node->outputs[i]->slot].is_view && fv_tensor_count(fv_plan_tensor(plan, node->outputs[i]->slot)) > 0) return true;
   return false;
 }
 
@@ -215,14 +182,6 @@ static int plan_memory(FvPlan *plan, FvError *err) {
   return plan->arena_bytes < 0 ? (int)plan->arena_bytes : 0;
 }
 
-static const char *instructions_used(const FvPlan *plan) {
-  static const char *const sets[] = {"avx512", "avx2", "neon"};
-  for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
-    for (int s = 0; s < plan->step_count; s++)
-      if (plan->steps[s].kernel && strstr(plan->steps[s].kernel->name, sets[i])) return sets[i];
-  return "reference";
-}
-
 int fv_plan_compile(FvPlan *plan, FvError *err) {
   Query query = {.in = calloc(FV_MAX_NODE_IO + 2, sizeof *query.in), .out = calloc(FV_MAX_NODE_IO + 2, sizeof *query.out)};
   int result = query.in && query.out ? 0 : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
@@ -234,6 +193,6 @@ int fv_plan_compile(FvPlan *plan, FvError *err) {
   free(query.in);
   free(query.out);
   if (result == 0) result = plan_memory(plan, err);
-  if (result == 0) plan->instructions = instructions_used(plan);
+  if (result == 0) result = plan->backend->finish(plan, err);
   return result;
 }

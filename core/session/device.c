@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/cpu.h"
+#include "vulkan/vk.h"
 
 static void describe_cpu(FvDeviceInfo *device) {
   *device = (FvDeviceInfo){.id = "cpu", .usable = 1};
@@ -11,13 +12,7 @@ static void describe_cpu(FvDeviceInfo *device) {
   fv_cpu_describe(fv_cpu_flags(), device->features, sizeof device->features);
 }
 
-static void describe_vulkan(FvDeviceInfo *device) {
-  *device = (FvDeviceInfo){.id = "vulkan", .name = "Vulkan GPUs"};
-  snprintf(device->reason, sizeof device->reason, "the Vulkan back-end is not part of this version");
-}
-
 int fv_devices_list(FvDeviceInfo *devices, int capacity) {
   if (capacity > 0) describe_cpu(&devices[0]);
-  if (capacity > 1) describe_vulkan(&devices[1]);
-  return 2;
+  return 1 + fv_vk_devices_list(capacity > 1 ? devices + 1 : NULL, capacity > 1 ? capacity - 1 : 0);
 }

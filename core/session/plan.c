@@ -7,13 +7,6 @@
 #include "model/model_internal.h"
 #include "session/plan_internal.h"
 
-static int check_device(const char *device, FvError *err) {
-  if (!device || !*device || strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0) return 0;
-  if (strncmp(device, "vulkan", 6) == 0 && (device[6] == 0 || device[6] == ':'))
-    return fv_error_set(err, FV_ERR_DEVICE, "device '%s': the Vulkan back-end is not part of this version; use 'cpu' or 'auto'", device);
-  return fv_error_set(err, FV_ERR_INVALID, "device '%s' is unknown; it is one of 'auto', 'cpu', 'vulkan', 'vulkan:N'", device);
-}
-
 static const FvNamedTensor *find_constant(const FvPlanParams *params, const char *name) {
   for (int i = 0; i < params->constant_count; i++)
     if (strcmp(params->constants[i].name, name) == 0) return &params->constants[i];
@@ -80,18 +73,20 @@ int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, Fv
   if (!params) params = &defaults;
   if (params->threads < 0 || params->threads > FV_MAX_THREADS)
     return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
-  int result = check_device(params->device, err);
-  if (result < 0) return result;
+  const char *which;
+  const FvBackend *backend = fv_backend_find(params->device, &which, err);
+  if (!backend) return FV_ERR_INVALID;
   FvPlan *made = calloc(1, sizeof *made);
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   atomic_init(&made->references, 1);
   fv_arena_init(&made->arena);
+  made->backend = backend;
   made->model = fv_model_ref(model);
   int cores = fv_cpu_core_count();
   made->threads = params->threads ? params->threads : cores < FV_MAX_THREADS ? cores : FV_MAX_THREADS;
-  made->cpu = fv_cpu_flags();
   made->flags = params->flags;
-  result = build(made, params, err);
+  int result = backend->open(made, which, err);
+  if (result == 0) result = build(made, params, err);
   if (result < 0)
     fv_plan_destroy(&made);
   else
@@ -109,6 +104,7 @@ void fv_plan_destroy(FvPlan **plan) {
   FvPlan *old = *plan;
   *plan = NULL;
   if (atomic_fetch_sub(&old->references, 1) != 1) return;
+  old->backend->close(old);
   fv_layout_finish(&old->layout);
   free(old->steps);
   fv_graph_destroy(&old->graph);
@@ -119,23 +115,10 @@ void fv_plan_destroy(FvPlan **plan) {
 
 FvModel *fv_plan_model(const FvPlan *plan) { return plan->model; }
 
-/* Constants that steps read as they are, plus what kernels packed. */
-static int64_t weight_bytes(const FvPlan *plan) {
-  int64_t bytes = plan->packed_bytes;
-  for (int s = 0; s < plan->step_count; s++) {
-    const FvStep *step = &plan->steps[s];
-    for (int i = 0; i < step->node->input_count && !step->packed; i++) {
-      const FvSlot *slot = step->in[i] < 0 ? NULL : &plan->layout.slots[step->in[i]];
-      if (slot && slot->place == FV_PLACE_CONSTANT) bytes += fv_tensor_count(&slot->tensor) * (int64_t)fv_dtype_size(slot->tensor.dtype);
-    }
-  }
-  return bytes;
-}
-
 FvPlanInfo fv_plan_info(const FvPlan *plan) {
   return (FvPlanInfo){
-    .device = "cpu", .instructions = plan->instructions, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
-    .weight_bytes = weight_bytes(plan), .session_bytes = plan->arena_bytes + plan->scratch_bytes,
+    .device = plan->device_id, .instructions = plan->instructions, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
+    .weight_bytes = plan->weight_bytes, .session_bytes = plan->session_bytes,
   };
 }
 
@@ -144,7 +127,7 @@ FvStepInfo fv_plan_step(const FvPlan *plan, int index) {
   const FvStep *step = &plan->steps[index];
   FvStepInfo info = {
     .name = fv_node_label(step->node), .operation = step->node->fused_name ? step->node->fused_name : step->node->op->name,
-    .kernel = step->kernel ? step->kernel->name : "reference", .macs = step->macs,
+    .kernel = plan->backend->kernel_name(step), .macs = step->macs,
   };
   if (step->out[0] >= 0) info.output = plan->layout.slots[step->out[0]].tensor;
   return info;

@@ -6,22 +6,26 @@
 
 #include <fovea/plan.h>
 
-#include "cpu/kernel.h"
 #include "graph/layout.h"
+#include "session/backend.h"
 
-typedef struct FvStep {
+struct FvStep {
   const FvNode *node;
-  const FvKernel *kernel; /* NULL: the operator's reference */
+  const void *kernel;     /* a row of the back-end's table; NULL: the operator's reference */
   int *in, *out;          /* slots, -1 where left out */
+  int64_t macs;
+  bool is_dynamic;        /* some output's length is known only after running */
+  /* CPU */
   void *packed;
   size_t scratch_bytes;   /* of one part */
   int parts;
-  int64_t macs;
-  bool is_dynamic;        /* some output's length is known only after running */
-} FvStep;
+};
 
 struct FvPlan {
   atomic_int references;
+  const FvBackend *backend;
+  void *state;         /* the back-end's own */
+  char device_id[32];  /* "cpu", "vulkan:0" */
   FvModel *model;
   FvGraph *graph;    /* our own, rewritten */
   FvArena arena;     /* steps, packed weights */
@@ -29,15 +33,19 @@ struct FvPlan {
   FvStep *steps;
   int step_count, step_capacity;
   int *inputs, *outputs; /* slots of the graph's inputs and outputs; -1 for inputs fixed at load */
-  int64_t arena_bytes, scratch_bytes; /* of a session */
-  int64_t macs, packed_bytes;
+  int64_t arena_bytes;  /* where the layout's buffers lie */
+  int64_t macs, weight_bytes, session_bytes;
   int threads;
-  unsigned cpu;      /* FvCpuFlags that kernels may use */
   unsigned flags;    /* FvPlanFlags */
   const char *instructions;
+  /* CPU */
+  unsigned cpu;      /* FvCpuFlags that kernels may use */
+  int64_t packed_bytes, scratch_bytes;
 };
 
 /* Chooses kernels, inserts layout copies, packs weights, plans memory. plan->graph is laid out. */
 int fv_plan_compile(FvPlan *plan, FvError *err);
+/* NULL for a slot of -1. */
+static inline const FvTensor *fv_plan_tensor(const FvPlan *plan, int slot) { return slot < 0 ? NULL : &plan->layout.slots[slot].tensor; }
 
 #endif

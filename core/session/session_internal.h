@@ -7,10 +7,8 @@
 
 struct FvSession {
   FvPlan *plan;
-  char *arena, *scratch;   /* one allocation; scratch lies behind the activations */
-  FvTensor *tensors;       /* by slot, data resolved */
-  FvTensor **pointers;     /* what the calls' in and out point into */
-  FvKernelCall *calls;     /* by step */
+  void *state;             /* the back-end's own */
+  FvTensor *tensors;       /* by slot; data of constants, inputs and outputs is set, the rest is the back-end's affair */
   uint64_t *step_ns;       /* by step, or NULL */
   /* detection; NULL when the model is no detector, and no_detection says why */
   FvPreprocessor *preprocessor;

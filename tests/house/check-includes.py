@@ -13,11 +13,12 @@ CORE = {
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
+    "vulkan": ["ops", "ir", "base"],
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],
     "model": ["import", "vision", "graph", "ir", "base"],
-    "session": ["model", "vision", "graph", "cpu", "ops", "ir", "base"],
+    "session": ["model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
 }
 # Above the core: who may include whose headers (public core headers are open to all).
 UPPER = {"plugins": [], "runner": ["plugins"], "tools": ["runner", "plugins"], "examples": []}

@@ -1,0 +1,36 @@
+/* What a device brings to a plan and its sessions. session/ lays out, orders and copies; a back-end chooses kernels, keeps weights and runs.
+ *
+ * Order of calls: open, then for every step select (perhaps more than once) and prepare, then finish when memory is planned; close undoes all of
+ * it and accepts a plan at any stage. Sessions come and go between finish and close, on any thread. */
+#ifndef FOVEA_SESSION_BACKEND_H
+#define FOVEA_SESSION_BACKEND_H
+
+#include "ir/op.h"
+
+typedef struct FvPlan FvPlan;
+typedef struct FvStep FvStep;
+typedef struct FvSession FvSession;
+
+typedef struct FvBackend {
+  const char *name; /* what the device parameter is, or starts with before a colon */
+  int (*open)(FvPlan *plan, const char *which, FvError *err); /* which: what follows the colon, or NULL; sets device_id */
+  void (*close)(FvPlan *plan);
+  /* The best kernel for a step, or NULL. Tensors are as planned, data only of constants. */
+  const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);
+  /* A step is as it will run; step->kernel may be NULL. FV_ERR_UNSUPPORTED when the device cannot do it. */
+  int (*prepare)(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err);
+  /* Buffers have their offsets. Sets the plan's instructions, weight_bytes and session_bytes. */
+  int (*finish)(FvPlan *plan, FvError *err);
+  const char *(*kernel_name)(const FvStep *step);
+  /* Buffers of one caller; sets the data of session->tensors for inputs and outputs (slots that hold no constant). */
+  int (*session_open)(FvSession *session, FvError *err);
+  void (*session_close)(FvSession *session);
+  int (*session_run)(FvSession *session, FvError *err);
+} FvBackend;
+
+extern const FvBackend fv_backend_cpu, fv_backend_vulkan;
+
+/* The back-end that a device parameter names, NULL and "" standing for "auto"; *which is what follows the colon, or NULL. */
+const FvBackend *fv_backend_find(const char *device, const char **which, FvError *err);
+
+#endif

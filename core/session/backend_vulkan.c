@@ -1,0 +1,115 @@
+/* Vulkan: the plan's steps become one command buffer per session. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "session/session_internal.h"
+#include "vulkan/vk.h"
+
+typedef struct VulkanPlan {
+  FvVkDevice *device;
+  FvVkProgram *program;
+} VulkanPlan;
+
+static int vulkan_open(FvPlan *plan, const char *which, FvError *err) {
+  if (plan->flags & FV_PLAN_REFERENCE) return fv_error_set(err, FV_ERR_INVALID, "reference kernels run on device 'cpu' only");
+  VulkanPlan *state = plan->state = calloc(1, sizeof *state);
+  if (!state) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  int result = fv_vk_device_open(which, &state->device, err);
+  if (result == 0) strncpy(plan->device_id, fv_vk_device_id(state->device), sizeof plan->device_id - 1);
+  return result;
+}
+
+static void vulkan_close(FvPlan *plan) {
+  VulkanPlan *state = plan->state;
+  if (!state) return;
+  fv_vk_program_destroy(&state->program);
+  fv_vk_device_close(&state->device);
+  free(state);
+}
+
+static const void *vulkan_select(const FvPlan *plan, const FvKernelQuery *query) {
+  return fv_vk_select(((const VulkanPlan *)plan->state)->device, query);
+}
+
+static int vulkan_prepare(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err) {
+  (void)plan;
+  if (step->kernel) return 0;
+  char text[128] = "nothing";
+  if (query->node->input_count && query->in[0]) fv_tensor_describe(query->in[0], text, sizeof text);
+  return fv_error_set(err, FV_ERR_UNSUPPORTED, "node '%s' (%s of %s): the Vulkan back-end has no kernel for it; use device 'cpu'",
+                      fv_node_label(step->node), step->node->op->name, text);
+}
+
+static FvVkOperand operand_of(const FvPlan *plan, int slot) {
+  if (slot < 0) return (FvVkOperand){0};
+  const FvSlot *from = &plan->layout.slots[slot];
+  FvVkOperand operand = {.present = true, .is_constant = from->place == FV_PLACE_CONSTANT, .tensor = from->tensor};
+  if (from->place == FV_PLACE_BUFFER) operand.offset = plan->layout.buffers[from->buffer].offset + from->offset;
+  return operand;
+}
+
+/* All operands of all steps, then the graph's inputs and outputs. NULL when memory is out. */
+static FvVkOperand *collect_operands(const FvPlan *plan, FvVkStep *steps, FvVkProgramParams *params) {
+  size_t count = (size_t)(plan->graph->input_count + plan->graph->output_count);
+  for (int s = 0; s < plan->step_count; s++) count += (size_t)(plan->steps[s].node->input_count + plan->steps[s].node->output_count);
+  FvVkOperand *operands = calloc(count + 1, sizeof *operands), *at = operands;
+  if (!operands) return NULL;
+  for (int s = 0; s < plan->step_count; s++) {
+    const FvStep *step = &plan->steps[s];
+    steps[s] = (FvVkStep){step->node, step->kernel, at, at + step->node->input_count};
+    for (int i = 0; i < step->node->input_count; i++) *at++ = operand_of(plan, step->in[i]);
+    for (int i = 0; i < step->node->output_count; i++) *at++ = operand_of(plan, step->out[i]);
+  }
+  *params = (FvVkProgramParams){.steps = steps, .step_count = plan->step_count, .arena_bytes = plan->arena_bytes, .inputs = at,
+                                .input_count = plan->graph->input_count, .output_count = plan->graph->output_count};
+  for (int i = 0; i < params->input_count; i++) *at++ = operand_of(plan, plan->inputs[i]);
+  params->outputs = at;
+  for (int i = 0; i < params->output_count; i++) *at++ = operand_of(plan, plan->outputs[i]);
+  return operands;
+}
+
+static int vulkan_finish(FvPlan *plan, FvError *err) {
+  VulkanPlan *state = plan->state;
+  FvVkStep *steps = calloc((size_t)plan->step_count + 1, sizeof *steps);
+  FvVkProgramParams params;
+  FvVkOperand *operands = steps ? collect_operands(plan, steps, &params) : NULL;
+  int result = operands ? fv_vk_program_create(state->device, &params, &state->program, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  free(operands);
+  free(steps);
+  if (result < 0) return result;
+  plan->instructions = fv_vk_device_load_path(state->device);
+  plan->weight_bytes = fv_vk_program_weight_bytes(state->program);
+  plan->session_bytes = fv_vk_program_frame_bytes(state->program);
+  return 0;
+}
+
+static const char *vulkan_kernel_name(const FvStep *step) { return fv_vk_kernel_name(step->kernel); }
+
+static int vulkan_session_open(FvSession *session, FvError *err) {
+  const FvPlan *plan = session->plan;
+  FvVkRunner *runner = NULL;
+  int result = fv_vk_runner_create(((VulkanPlan *)plan->state)->program, 1, session->step_ns != NULL, &runner, err);
+  session->state = runner;
+  for (int i = 0; i < plan->graph->input_count && result == 0; i++)
+    if (plan->inputs[i] >= 0) session->tensors[plan->inputs[i]].data = fv_vk_runner_input(runner, 0, i);
+  for (int i = 0; i < plan->graph->output_count && result == 0; i++)
+    if (plan->layout.slots[plan->outputs[i]].place == FV_PLACE_BUFFER) session->tensors[plan->outputs[i]].data = fv_vk_runner_output(runner, 0, i);
+  return result;
+}
+
+static void vulkan_session_close(FvSession *session) {
+  FvVkRunner *runner = session->state;
+  fv_vk_runner_destroy(&runner);
+}
+
+static int vulkan_session_run(FvSession *session, FvError *err) {
+  int result = fv_vk_runner_submit(session->state, 0, err);
+  if (result == 0) result = fv_vk_runner_wait(session->state, 0, err);
+  if (result == 0 && session->step_ns) fv_vk_runner_times(session->state, 0, session->step_ns);
+  return result;
+}
+
+const FvBackend fv_backend_vulkan = {
+  .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
+  .kernel_name = vulkan_kernel_name, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
+};

@@ -1,0 +1,28 @@
+/* Convolutions, and matrix products seen as 1x1 convolutions over rows: what shaders/conv.comp computes. */
+#ifndef FOVEA_VULKAN_CONV_H
+#define FOVEA_VULKAN_CONV_H
+
+#include "vulkan/shape.h"
+
+typedef struct FvVkConv {
+  FvVkImage x, y, r; /* r: the residual */
+  FvVkWindow window;
+  int64_t group, channels, outputs; /* channels and outputs of one group */
+  bool has_residual;
+} FvVkConv;
+
+/* Weights as they come: element (output, channel of the group, tap) is at data[output * of_output + channel * of_channel + tap]. */
+typedef struct FvVkWeights {
+  const float *data, *bias; /* bias: one per output, bias_step apart, or NULL */
+  int64_t of_output, of_channel, bias_step;
+  float scale, bias_scale;
+} FvVkWeights;
+
+/* Can the shader address these pictures? (Output channels one after the other, extents within int.) */
+bool fv_vk_conv_fits(const FvVkConv *conv);
+size_t fv_vk_conv_packed_size(const FvVkConv *conv);
+void fv_vk_conv_pack(const FvVkConv *conv, const FvVkWeights *weights, float *packed);
+/* Launches it for the input x_at, the output y_at and the residual r_at (floats in the arena), with the node's activation. */
+int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *conv, int32_t x_at, int32_t y_at, int32_t r_at);
+
+#endif

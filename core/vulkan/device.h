@@ -1,0 +1,54 @@
+/* A physical device looked at, and a logical one opened. */
+#ifndef FOVEA_VULKAN_DEVICE_H
+#define FOVEA_VULKAN_DEVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vulkan/instance.h"
+#include "vulkan/vk.h"
+
+typedef struct FvVkPipelines FvVkPipelines;
+
+/* What a physical device can do, as far as kernels or execution ask. */
+typedef struct FvVkTraits {
+  VkPhysicalDeviceProperties properties;
+  VkPhysicalDeviceMemoryProperties memory;
+  uint32_t queue_family;      /* compute without graphics where there is one; UINT32_MAX: none */
+  uint32_t timestamp_bits;
+  bool storage8, storage16, float16, int8, int16, int64, float64;
+  bool dot_product, dot_product_accelerated; /* 4 x 8 bit, signed and mixed */
+  uint32_t subgroup_size;
+  bool subgroup_arithmetic, subgroup_shuffle;
+  bool cooperative_matrix;
+  bool timeline;
+  bool host_import, dma_buf;
+  VkDeviceSize host_import_alignment;
+  bool unified;               /* device memory that the host reads and writes as fast as its own */
+} FvVkTraits;
+
+struct FvVkDevice {
+  int references;
+  int index;
+  char id[32];
+  FvVkInstance *instance;
+  VkPhysicalDevice physical;
+  FvVkTraits traits;
+  VkDevice handle;
+  FvVkDeviceFunctions vk;
+  VkQueue queue;
+  pthread_mutex_t queue_lock;
+  atomic_bool lost;           /* nothing more is sent to it */
+  FvVkPipelines *pipelines;
+  bool texel;                 /* shaders read through texel buffers */
+  uint32_t group_size;        /* invocations of a work-group */
+};
+
+void fv_vk_traits_read(FvVkInstance *instance, VkPhysicalDevice physical, FvVkTraits *traits);
+/* NULL, or why this back-end cannot use the device; static text. */
+const char *fv_vk_traits_problem(const FvVkTraits *traits);
+
+/* FV_ERR_DEVICE with a sentence for a failed call; remembers that the device is lost. */
+int fv_vk_failure(FvVkDevice *device, VkResult result, const char *what, FvError *err);
+
+#endif

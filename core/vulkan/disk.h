@@ -1,0 +1,12 @@
+/* The pipeline cache's file: $XDG_CACHE_HOME/fovea/vulkan-UUID.cache (or ~/.cache), one per driver and device. It is replaced atomically; a file that
+ * is damaged, or of another driver, counts as absent. */
+#ifndef FOVEA_VULKAN_DISK_H
+#define FOVEA_VULKAN_DISK_H
+
+#include "vulkan/functions.h"
+
+/* malloc'ed, or NULL. */
+void *fv_vk_disk_read(const VkPhysicalDeviceProperties *device, size_t *size);
+void fv_vk_disk_write(const VkPhysicalDeviceProperties *device, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,67 @@
+/* Vulkan kernels: rows of a table, first match wins; what no row takes is an error, never a wrong answer.
+ *
+ * A row says what it computes and when; `suits` sees the node and its tensors as planned (dims and strides; data only of constants). `emit` puts one
+ * or more launches of shaders into the program. Preconditions shared by all rows:
+ *  - tensors may have any strides unless suits checks; activations are usually channels-last, strides {H*W*P, 1, W*P, P} with pixel stride
+ *    P >= C; nothing may be written between C and P, and what lies there must not be used (it may be NaN): mask, don't multiply by zero;
+ *  - reading up to 64 bytes behind a tensor's last element is allowed; so is reading `zeros`;
+ *  - shaders address float elements, counted from the start of the arena or of the weights; both begin 16-byte aligned;
+ *  - node->activation and a fused residual must be honoured by rows of operators that have them. */
+#ifndef FOVEA_VULKAN_KERNEL_H
+#define FOVEA_VULKAN_KERNEL_H
+
+#include "vulkan/pipeline.h"
+
+typedef struct FvVkEmit FvVkEmit;
+
+struct FvVkKernel {
+  const char *name; /* <op>_<dtype>[_<class>]_vulkan */
+  FvOpKind op;
+  bool (*suits)(const FvKernelQuery *query);
+  /* Constants in the shader's own layout. NULL: constant inputs are uploaded as they lie, and emit finds them by fv_vk_input. */
+  size_t (*packed_size)(const FvKernelQuery *query);
+  void (*pack)(const FvKernelQuery *query, void *packed); /* packed is zeroed */
+  size_t (*scratch_size)(const FvKernelQuery *query);     /* bytes between this row's launches; NULL: none */
+  int (*emit)(FvVkEmit *emit);
+};
+
+/* A tensor as a shader addresses it. */
+typedef struct FvVkPlace {
+  const FvTensor *tensor; /* NULL: left out */
+  int32_t at;             /* element with all indices 0, in elements of the tensor's type */
+  bool in_weights;        /* else in the arena */
+} FvVkPlace;
+
+struct FvVkEmit {
+  const FvNode *node;
+  FvKernelQuery query;
+  const FvVkOperand *in, *out;
+  int32_t packed_at;   /* floats */
+  int32_t scratch_at;  /* floats, in the arena */
+  int32_t zeros_at;    /* floats, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
+  bool texel;          /* the load path: true where registers are cheaper than loads */
+  FvVkProgram *program;
+  FvError *err;
+};
+
+FvVkPlace fv_vk_input(const FvVkEmit *emit, int index);
+FvVkPlace fv_vk_output(const FvVkEmit *emit, int index);
+void fv_vk_need_zeros(FvVkEmit *emit, int64_t floats);
+
+/* One launch: `invocations` threads, each finding its number with invocation() of common.glsl. The first of the parameters is that number and is
+ * filled here. Later launches of one emit wait for earlier ones. */
+typedef struct FvVkLaunch {
+  FvVkShader shader;
+  int spec_count;
+  uint32_t spec[FV_VK_MAX_SPEC - 1]; /* constant_id 1, 2, …; 0 is the work-group's size */
+  const void *params;                /* the push constants */
+  size_t params_size;
+  int64_t invocations;
+  bool independent;                  /* of earlier launches of the same emit: no waiting for them */
+} FvVkLaunch;
+int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch);
+
+/* Rows of a family end with one without a name. families.h lists the families. */
+const FvVkKernel *fv_vk_kernel_at(int index); /* NULL at the end; for tests */
+
+#endif

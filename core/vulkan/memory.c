@@ -1,0 +1,70 @@
+#include "vulkan/memory.h"
+
+#include <string.h>
+
+enum { ELEMENT = 16 };
+
+bool fv_vk_fits_texel(const FvVkDevice *device, int64_t bytes) {
+  return bytes / (int64_t)sizeof(float) <= (int64_t)device->traits.properties.limits.maxTexelBufferElements;
+}
+
+bool fv_vk_fits_storage(const FvVkDevice *device, int64_t bytes) { return bytes <= (int64_t)device->traits.properties.limits.maxStorageBufferRange; }
+
+/* The first type that has all wanted flags, preferring those that have the liked ones too; drivers list the best first. */
+static uint32_t find_type(const FvVkTraits *traits, uint32_t allowed, VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags liked) {
+  for (int pass = 0; pass < 2; pass++)
+    for (uint32_t i = 0; i < traits->memory.memoryTypeCount; i++) {
+      VkMemoryPropertyFlags flags = traits->memory.memoryTypes[i].propertyFlags;
+      VkMemoryPropertyFlags need = pass ? wanted : wanted | liked;
+      if (allowed & 1u << i && (flags & need) == need) return i;
+    }
+  return UINT32_MAX;
+}
+
+static uint32_t type_for(const FvVkTraits *traits, uint32_t allowed, FvVkMemory kind) {
+  const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT, local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+  if (kind == FV_VK_UPLOAD) return find_type(traits, allowed, host, 0);
+  if (kind == FV_VK_READBACK) return find_type(traits, allowed, host, VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+  uint32_t type = find_type(traits, allowed, traits->unified ? local | host : local, VK_MEMORY_PROPERTY_HOST_CACHED_BIT * traits->unified);
+  return type == UINT32_MAX ? find_type(traits, allowed, 0, local) : type;
+}
+
+static VkResult create_view(FvVkDevice *device, const FvVkBuffer *buffer, VkFormat format, VkBufferView *view) {
+  VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = buffer->handle, .format = format, .range = VK_WHOLE_SIZE};
+  return device->vk.CreateBufferView(device->handle, &info, NULL, view);
+}
+
+static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer) {
+  VkMemoryRequirements needs;
+  device->vk.GetBufferMemoryRequirements(device->handle, buffer->handle, &needs);
+  VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size,
+                               .memoryTypeIndex = type_for(&device->traits, needs.memoryTypeBits, kind)};
+  if (info.memoryTypeIndex == UINT32_MAX) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkResult result = device->vk.AllocateMemory(device->handle, &info, NULL, &buffer->memory);
+  if (result == VK_SUCCESS) result = device->vk.BindBufferMemory(device->handle, buffer->handle, buffer->memory, 0);
+  bool mapped = kind != FV_VK_DEVICE || device->traits.unified;
+  if (result == VK_SUCCESS && mapped) result = device->vk.MapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0, (void **)&buffer->map);
+  return result;
+}
+
+int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool with_views, const char *what, FvVkBuffer *buffer, FvError *err) {
+  *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
+  VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+  if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
+  VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage};
+  VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);
+  if (result == VK_SUCCESS) result = allocate(device, kind, buffer);
+  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
+  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS) return 0;
+  fv_vk_buffer_destroy(device, buffer);
+  return fv_vk_failure(device, result, what, err);
+}
+
+void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
+  if (buffer->texel4) device->vk.DestroyBufferView(device->handle, buffer->texel4, NULL);
+  if (buffer->texel1) device->vk.DestroyBufferView(device->handle, buffer->texel1, NULL);
+  if (buffer->handle) device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
+  if (buffer->memory) device->vk.FreeMemory(device->handle, buffer->memory, NULL); /* unmaps */
+  *buffer = (FvVkBuffer){0};
+}

@@ -1,0 +1,108 @@
+/* Moving elements: everything that is a copy between two views. */
+#include "vulkan/walk.h"
+
+#include <string.h>
+
+static FvTensor channel_group(const FvTensor *t, int64_t step, int64_t count) {
+  FvTensor part = *t;
+  part.dims[1] = count;
+  part.strides[1] *= step;
+  return part;
+}
+
+/* --- one copy --- */
+
+/* The input as the output sees it; false when it takes more than strides. */
+static bool view_of(const FvKernelQuery *q, int index, FvTensor *view, int64_t *offset) {
+  const FvTensor *in = q->in[0], *out = q->out[index];
+  *view = *out;
+  *offset = 0;
+  if (q->node->op->kind == FV_OP_COPY || q->node->op->kind == FV_OP_IDENTITY) {
+    *view = *in;
+    return in->rank == out->rank;
+  }
+  return q->node->op->view && q->node->op->view(q->node, index, in, view, offset);
+}
+
+static bool suits_view(const FvKernelQuery *q) {
+  for (int i = 0; i < q->node->output_count; i++) {
+    FvTensor view;
+    int64_t offset;
+    if (!q->out[i] || fv_tensor_count(q->out[i]) == 0) continue;
+    if (!view_of(q, i, &view, &offset) || !fv_vk_map_fits(q->out[i], &view, NULL)) return false;
+  }
+  return true;
+}
+
+static int emit_view(FvVkEmit *emit) {
+  FvVkPlace x = fv_vk_input(emit, 0);
+  for (int i = 0; i < emit->node->output_count; i++) {
+    FvVkPlace y = fv_vk_output(emit, i);
+    FvTensor view;
+    int64_t offset;
+    if (!y.tensor || fv_tensor_count(y.tensor) == 0) continue;
+    view_of(&emit->query, i, &view, &offset);
+    int result = fv_vk_copy(emit, y.tensor, y.at, &view, x.at + offset, x.in_weights);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+/* --- channel shuffles --- */
+
+/* y[:, c * groups + g] = x[:, g * each + c], as one walk: channels become [groups, each] there and [each, groups] here. */
+static bool split_channels(const FvTensor *t, int64_t outer, int64_t inner, bool swapped, FvTensor *result) {
+  if (t->rank >= FV_MAX_RANK) return false;
+  *result = *t;
+  result->rank++;
+  for (int d = t->rank; d > 2; d--) {
+    result->dims[d] = t->dims[d - 1];
+    result->strides[d] = t->strides[d - 1];
+  }
+  result->dims[1] = swapped ? inner : outer;
+  result->dims[2] = swapped ? outer : inner;
+  result->strides[1] = t->strides[1] * (swapped ? 1 : inner);
+  result->strides[2] = t->strides[1] * (swapped ? inner : 1);
+  return true;
+}
+
+static bool shuffle_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
+  int64_t groups = ((const FvChannelShuffleParams *)q->node->params)->groups, each = q->in[0]->dims[1] / groups;
+  return split_channels(q->out[0], each, groups, false, y) && split_channels(q->in[0], groups, each, true, x);
+}
+
+static bool suits_shuffle(const FvKernelQuery *q) {
+  FvTensor y, x;
+  return shuffle_views(q, &y, &x) && fv_vk_map_fits(&y, &x, NULL);
+}
+
+static int emit_shuffle(FvVkEmit *emit) {
+  FvTensor y, x;
+  FvVkPlace from = fv_vk_input(emit, 0);
+  shuffle_views(&emit->query, &y, &x);
+  return fv_vk_copy(emit, &y, fv_vk_output(emit, 0).at, &x, from.at, from.in_weights);
+}
+
+static bool suits_concat_shuffle(const FvKernelQuery *q) {
+  FvTensor half = channel_group(q->out[0], 2, q->in[0]->dims[1]);
+  return fv_vk_map_fits(&half, q->in[0], NULL) && fv_vk_map_fits(&half, q->in[1], NULL);
+}
+
+static int emit_concat_shuffle(FvVkEmit *emit) {
+  FvVkPlace y = fv_vk_output(emit, 0);
+  for (int i = 0; i < 2; i++) {
+    FvVkPlace x = fv_vk_input(emit, i);
+    FvTensor half = channel_group(y.tensor, 2, x.tensor->dims[1]);
+    int result = fv_vk_copy(emit, &half, y.at + i * y.tensor->strides[1], x.tensor, x.at, x.in_weights);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+#define VIEW(title, kind) {.name = title "_f32_vulkan", .op = kind, .suits = suits_view, .emit = emit_view}
+const FvVkKernel fv_vk_copies[] = {
+  VIEW("copy", FV_OP_COPY), VIEW("identity", FV_OP_IDENTITY), VIEW("transpose", FV_OP_TRANSPOSE), VIEW("slice", FV_OP_SLICE), VIEW("split", FV_OP_SPLIT),
+  VIEW("reshape", FV_OP_RESHAPE), VIEW("expand", FV_OP_EXPAND),
+  {.name = "channel_shuffle_f32_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
+  {.name = "concat_shuffle_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
+  {0}};

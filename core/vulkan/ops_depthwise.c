@@ -1,0 +1,80 @@
+/* Depthwise convolutions: shaders/depthwise.comp. */
+#include <string.h>
+
+#include "vulkan/shape.h"
+
+#include "push/depthwise.h"
+
+enum { MAX_SPAN = 24, MAX_KERNEL = 11 /* a row of input pixels is kept in registers */ };
+
+typedef struct Depthwise {
+  FvVkImage x, y, r;
+  FvVkWindow window;
+  bool has_residual;
+} Depthwise;
+
+static bool look(const FvKernelQuery *q, Depthwise *d) {
+  const FvConvParams *params = q->node->params;
+  const FvTensor *x = q->in[0], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
+  if (!fv_vk_is_f32(x) || !fv_vk_is_f32(y) || !fv_vk_is_f32(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
+  if (x->data || (residual && residual->data) || !fv_vk_window(&params->window, &d->window)) return false;
+  if (!fv_vk_image(x, &d->x) || !fv_vk_image(y, &d->y) || (residual && !fv_vk_image(residual, &d->r))) return false;
+  d->has_residual = residual;
+  return true;
+}
+
+static int span(const FvVkWindow *w, int pixels) { return (pixels - 1) * w->sw + (w->kw - 1) * w->dw + 1; }
+
+static bool suits(const FvKernelQuery *q) {
+  Depthwise d = {0};
+  if (!look(q, &d) || ((const FvConvParams *)q->node->params)->group != d.x.c || d.y.c != d.x.c) return false;
+  if (d.x.c < 4 || d.x.sc != 1 || d.y.sc != 1 || (d.has_residual && d.r.sc != 1)) return false;
+  return span(&d.window, 4) <= MAX_SPAN && d.window.kh <= MAX_KERNEL && d.x.n * d.x.sn < INT32_MAX;
+}
+
+static int64_t padded(int64_t channels) { return (channels + 3) / 4 * 4; }
+
+static size_t packed_size(const FvKernelQuery *q) {
+  Depthwise d = {0};
+  look(q, &d);
+  return (size_t)((d.window.kh * d.window.kw + 1) * padded(d.x.c)) * sizeof(float);
+}
+
+static void pack(const FvKernelQuery *q, void *packed) {
+  Depthwise d = {0};
+  look(q, &d);
+  const FvTensor *bias = fv_query_input(q, 2);
+  const float *from = q->in[1]->data;
+  float *to = packed;
+  int64_t taps = d.window.kh * d.window.kw, quads = padded(d.x.c);
+  for (int64_t c = 0; c < d.x.c; c++)
+    for (int64_t tap = 0; tap < taps; tap++) to[tap * quads + c] = from[c * taps + tap];
+  if (bias) memcpy(to + taps * quads, bias->data, (size_t)d.x.c * sizeof(float));
+}
+
+static int emit_depthwise(FvVkEmit *emit) {
+  Depthwise d = {0};
+  look(&emit->query, &d);
+  FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0);
+  FvActivation act = emit->node->activation;
+  FvVkWindow w = d.window;
+  bool wide = emit->texel && span(&w, 8) <= MAX_SPAN && d.y.w > 4;
+  fv_vk_need_zeros(emit, padded(d.x.c));
+  struct FvDepthwisePush push = {
+    .x_at = x.at, .y_at = y.at, .r_at = fv_vk_input(emit, 3).at, .w_at = emit->packed_at, .b_at = emit->packed_at + (int)(w.kh * w.kw * padded(d.x.c)), .zeros_at = emit->zeros_at,
+    .x_row = (int)d.x.sh, .x_pixel = (int)d.x.sw, .x_image = (int)d.x.sn, .y_row = (int)d.y.sh, .y_pixel = (int)d.y.sw, .y_image = (int)d.y.sn,
+    .r_row = (int)d.r.sh, .r_pixel = (int)d.r.sw, .r_image = (int)d.r.sn, .height = (int)d.x.h, .width = (int)d.x.w,
+    .out_height = (int)d.y.h, .out_width = (int)d.y.w, .channels = (int)d.x.c, .alpha = act.alpha, .beta = act.beta,
+  };
+  FvVkLaunch launch = {
+    .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .params = &push, .params_size = sizeof push,
+    .invocations = d.y.n * d.y.h * fv_vk_ceil_div(d.y.w, wide ? 8 : 4) * (padded(d.x.c) / 4), .spec_count = 12,
+    .spec = {act.type, d.has_residual, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y),
+             (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
+  };
+  return fv_vk_launch(emit, &launch);
+}
+
+const FvVkKernel fv_vk_depthwise[] = {
+  {.name = "conv_f32_depthwise_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_depthwise},
+  {0}};

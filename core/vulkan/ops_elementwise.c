@@ -1,0 +1,98 @@
+/* Element-wise operators: shaders/elementwise.comp. */
+#include "vulkan/walk.h"
+
+#include "push/operations.h"
+#include "push/walk.h"
+
+_Static_assert(OP_IDENTITY == (int)FV_UNARY_ACTIVATION && OP_ELU == (int)FV_UNARY_ELU && OP_ERF == (int)FV_UNARY_ERF && OP_EXP == (int)FV_UNARY_EXP &&
+               OP_RECIPROCAL == (int)FV_UNARY_RECIPROCAL && OP_ATANH == (int)FV_UNARY_ATANH, "shaders number unary operations otherwise");
+_Static_assert(OP_ADD == (int)FV_BINARY_ADD && OP_POW == (int)FV_BINARY_POW && OP_FMOD == (int)FV_BINARY_FMOD, "shaders number binary operations otherwise");
+
+static void walk_of(const FvTensor *y, const FvTensor *a, const FvTensor *b, FvVkWalk *walk) {
+  const FvTensor *tensors[] = {y, a, b};
+  fv_vk_walk(tensors, b ? 3 : 2, walk);
+}
+
+static bool strides_fit(const FvVkWalk *walk, int count) {
+  for (int t = 0; t < count; t++)
+    for (int d = 0; d < walk->rank; d++)
+      if (walk->strides[t][d] > INT32_MAX || walk->strides[t][d] < INT32_MIN) return false;
+  return true;
+}
+
+bool fv_vk_map_fits(const FvTensor *y, const FvTensor *a, const FvTensor *b) {
+  FvVkWalk walk;
+  if (!fv_vk_is_f32(y) || !fv_vk_is_f32(a) || (b && !fv_vk_is_f32(b))) return false;
+  walk_of(y, a, b, &walk);
+  return walk.rank <= WALK_RANK && strides_fit(&walk, b ? 3 : 2);
+}
+
+int fv_vk_map(FvVkEmit *emit, const FvVkMap *map) {
+  FvVkWalk walk;
+  walk_of(&map->y, &map->a, map->binary ? &map->b : NULL, &walk);
+  struct FvWalkPush push = {.y_at = map->y_at, .a_at = map->a_at, .b_at = map->b_at};
+  bool activates = map->activation.type != FV_ACTIVATION_NONE; /* operations with numbers of their own have none fused behind them */
+  push.alpha = activates ? map->activation.alpha : map->alpha;
+  push.beta = activates ? map->activation.beta : map->beta;
+  int64_t rows = 1, inner = walk.dims[walk.rank - 1];
+  for (int d = 0; d < walk.rank; d++) {
+    push.dims[d] = (int)walk.dims[d];
+    push.y_strides[d] = (int)walk.strides[0][d];
+    push.a_strides[d] = (int)walk.strides[1][d];
+    push.b_strides[d] = (int)walk.strides[2][d];
+    if (d < walk.rank - 1) rows *= walk.dims[d];
+  }
+  FvVkLaunch launch = {
+    .shader = FV_SHADER_ELEMENTWISE, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 9,
+    .spec = {map->operation, map->activation.type, (uint32_t)walk.rank, fv_vk_walk_aligned(&walk, 0, map->y_at), fv_vk_walk_aligned(&walk, 1, map->a_at),
+             map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights, map->binary},
+  };
+  return fv_vk_launch(emit, &launch);
+}
+
+int fv_vk_copy(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights) {
+  return fv_vk_map(emit, &(FvVkMap){.y = *y, .a = *a, .y_at = (int32_t)y_at, .a_at = (int32_t)a_at, .a_in_weights = a_in_weights, .operation = OP_IDENTITY, .independent = true});
+}
+
+/* --- unary --- */
+
+static bool suits_unary(const FvKernelQuery *q) {
+  const FvUnaryParams *params = q->node->params;
+  if (params->type > FV_UNARY_ATANH || !fv_vk_map_fits(q->out[0], q->in[0], NULL)) return false;
+  return q->node->activation.type == FV_ACTIVATION_NONE; /* the shader has room for one */
+}
+
+static int emit_unary(FvVkEmit *emit) {
+  const FvUnaryParams *params = emit->node->params;
+  FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0);
+  FvVkMap map = {.y = *y.tensor, .a = *x.tensor, .y_at = y.at, .a_at = x.at, .a_in_weights = x.in_weights, .operation = params->type,
+                 .activation = params->type == FV_UNARY_ACTIVATION ? params->activation : (FvActivation){0}, .alpha = params->alpha, .beta = params->beta};
+  return fv_vk_map(emit, &map);
+}
+
+/* --- binary --- */
+
+static bool suits_pair(const FvKernelQuery *q) {
+  return q->node->input_count == 2 && q->in[0] && q->in[1] && fv_vk_map_fits(q->out[0], q->in[0], q->in[1]);
+}
+
+static bool suits_binary(const FvKernelQuery *q) {
+  const FvBinaryParams *params = q->node->params;
+  return params->type <= FV_BINARY_FMOD && !params->mean && suits_pair(q);
+}
+
+static int emit_pair(FvVkEmit *emit, uint32_t operation) {
+  FvVkPlace a = fv_vk_input(emit, 0), b = fv_vk_input(emit, 1), y = fv_vk_output(emit, 0);
+  FvVkMap map = {.y = *y.tensor, .a = *a.tensor, .b = *b.tensor, .y_at = y.at, .a_at = a.at, .b_at = b.at, .a_in_weights = a.in_weights, .b_in_weights = b.in_weights,
+                 .binary = true, .operation = operation, .activation = emit->node->activation};
+  return fv_vk_map(emit, &map);
+}
+
+static int emit_binary(FvVkEmit *emit) { return emit_pair(emit, ((const FvBinaryParams *)emit->node->params)->type); }
+static int emit_prelu(FvVkEmit *emit) { return emit_pair(emit, OP_PRELU); }
+
+const FvVkKernel fv_vk_elementwise[] = {
+  {.name = "unary_f32_vulkan", .op = FV_OP_UNARY, .suits = suits_unary, .emit = emit_unary},
+  {.name = "binary_f32_vulkan", .op = FV_OP_BINARY, .suits = suits_binary, .emit = emit_binary},
+  {.name = "prelu_f32_vulkan", .op = FV_OP_PRELU, .suits = suits_pair, .emit = emit_prelu},
+  {0}};

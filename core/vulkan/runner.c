@@ -1,0 +1,288 @@
+/* One caller's buffers, and a command buffer per frame that is recorded once and submitted again and again. */
+#include "vulkan/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A driver that has not finished a frame by then is taken for hung; software devices are given longer. */
+static uint64_t patience_ns(const FvVkDevice *device) {
+  return device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? UINT64_C(120000000000) : UINT64_C(10000000000);
+}
+
+typedef struct Frame {
+  FvVkBuffer arena, upload, readback; /* upload and readback only where memory is not unified */
+  VkDescriptorPool descriptors;
+  VkDescriptorSet set;
+  VkCommandBuffer commands;
+  VkFence fence;
+  VkQueryPool times; /* one more than there are steps */
+  bool in_flight;
+} Frame;
+
+struct FvVkRunner {
+  FvVkProgram *program;
+  VkCommandPool pool;
+  Frame frames[FV_VK_MAX_FRAMES];
+  int frame_count;
+};
+
+int fv_vk_queue_submit(FvVkDevice *device, VkCommandBuffer commands, VkFence fence, FvError *err) {
+  if (atomic_load(&device->lost)) return fv_error_set(err, FV_ERR_DEVICE, "device '%s' was lost; open the model again", device->id);
+  VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+  pthread_mutex_lock(&device->queue_lock);
+  VkResult result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
+  pthread_mutex_unlock(&device->queue_lock);
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "starting a frame", err);
+}
+
+static void barrier(FvVkDevice *device, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used) {
+  VkMemoryBarrier info = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = written, .dstAccessMask = used};
+  device->vk.CmdPipelineBarrier(commands, from, to, 0, 1, &info, 0, NULL, 0, NULL);
+}
+
+/* --- one-off copies --- */
+
+static VkResult create_pool(FvVkDevice *device, VkCommandPool *pool) {
+  VkCommandPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .queueFamilyIndex = device->traits.queue_family};
+  return device->vk.CreateCommandPool(device->handle, &info, NULL, pool);
+}
+
+static VkResult create_commands(FvVkDevice *device, VkCommandPool pool, VkCommandBuffer *commands, VkFence *fence) {
+  VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = pool, .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1};
+  VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+  VkResult result = device->vk.AllocateCommandBuffers(device->handle, &info, commands);
+  return result == VK_SUCCESS ? device->vk.CreateFence(device->handle, &fence_info, NULL, fence) : result;
+}
+
+static VkResult begin(FvVkDevice *device, VkCommandBuffer commands) {
+  VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  return device->vk.BeginCommandBuffer(commands, &info);
+}
+
+static int wait_fence(FvVkDevice *device, VkFence fence, FvError *err) {
+  VkResult result = device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, patience_ns(device));
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "waiting for a frame", err);
+}
+
+int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err) {
+  VkCommandPool pool = VK_NULL_HANDLE;
+  VkCommandBuffer commands;
+  VkFence fence = VK_NULL_HANDLE;
+  VkResult made = create_pool(device, &pool);
+  if (made == VK_SUCCESS) made = create_commands(device, pool, &commands, &fence);
+  if (made == VK_SUCCESS) made = begin(device, commands);
+  if (made == VK_SUCCESS) {
+    VkBufferCopy region = {0, 0, bytes};
+    device->vk.CmdCopyBuffer(commands, from->handle, to->handle, 1, &region);
+    barrier(device, commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT);
+    made = device->vk.EndCommandBuffer(commands);
+  }
+  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, commands, fence, err) : fv_vk_failure(device, made, "preparing a copy", err);
+  if (result == 0) result = wait_fence(device, fence, err);
+  if (fence) device->vk.DestroyFence(device->handle, fence, NULL);
+  if (pool) device->vk.DestroyCommandPool(device->handle, pool, NULL);
+  return result;
+}
+
+/* --- recording --- */
+
+static void record_copies(const FvVkRunner *runner, const Frame *frame, const FvVkPort *ports, int count, bool to_device) {
+  FvVkDevice *device = runner->program->device;
+  for (int i = 0; i < count; i++) {
+    const FvVkPort *port = &ports[i];
+    if (!port->present) continue;
+    VkBufferCopy region = {(VkDeviceSize)(to_device ? port->staging : port->begin), (VkDeviceSize)(to_device ? port->begin : port->staging), (VkDeviceSize)port->size};
+    if (to_device)
+      device->vk.CmdCopyBuffer(frame->commands, frame->upload.handle, frame->arena.handle, 1, &region);
+    else
+      device->vk.CmdCopyBuffer(frame->commands, frame->arena.handle, frame->readback.handle, 1, &region);
+  }
+}
+
+static void stamp(const FvVkRunner *runner, const Frame *frame, int index) {
+  FvVkDevice *device = runner->program->device;
+  if (frame->times) device->vk.CmdWriteTimestamp(frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, frame->times, (uint32_t)index);
+}
+
+static void record_dispatches(const FvVkRunner *runner, const Frame *frame) {
+  const FvVkProgram *program = runner->program;
+  FvVkDevice *device = program->device;
+  VkPipelineLayout layout = fv_vk_pipeline_layout(device);
+  VkPipeline bound = VK_NULL_HANDLE;
+  bool always = fv_vk_wish("barriers") || frame->times;
+  int stamped = 0;
+  device->vk.CmdBindDescriptorSets(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &frame->set, 0, NULL);
+  for (int i = 0; i < program->dispatch_count; i++) {
+    const FvVkDispatch *dispatch = &program->dispatches[i];
+    while (stamped <= dispatch->step) stamp(runner, frame, stamped++);
+    if (dispatch->barrier || (always && i > 0))
+      barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+              VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);
+    device->vk.CmdPushConstants(frame->commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->params_size, dispatch->params);
+    device->vk.CmdDispatch(frame->commands, dispatch->groups[0], dispatch->groups[1], 1);
+  }
+  while (stamped <= program->step_count) stamp(runner, frame, stamped++);
+}
+
+/* With staging, the copy in waits for nothing of the frame before: each frame has buffers of its own and its fence was waited for. */
+static VkResult record(const FvVkRunner *runner, Frame *frame) {
+  const FvVkProgram *program = runner->program;
+  FvVkDevice *device = program->device;
+  VkResult result = begin(device, frame->commands);
+  if (result != VK_SUCCESS) return result;
+  bool staging = frame->upload.handle != VK_NULL_HANDLE;
+  if (frame->times) device->vk.CmdResetQueryPool(frame->commands, frame->times, 0, (uint32_t)program->step_count + 1);
+  if (staging) {
+    record_copies(runner, frame, program->inputs, program->input_count, true);
+    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+  }
+  record_dispatches(runner, frame);
+  if (staging) {
+    barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
+    record_copies(runner, frame, program->outputs, program->output_count, false);
+    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+  } else {
+    barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT);
+  }
+  return device->vk.EndCommandBuffer(frame->commands);
+}
+
+/* --- buffers --- */
+
+/* The zeros that convolutions read outside the picture, and an arena that does not differ from run to run. */
+static int clear_arena(FvVkRunner *runner, Frame *frame, FvError *err) {
+  FvVkDevice *device = runner->program->device;
+  if (frame->arena.map) {
+    memset(frame->arena.map, 0, frame->arena.size);
+    return 0;
+  }
+  VkResult made = begin(device, frame->commands);
+  if (made == VK_SUCCESS) {
+    device->vk.CmdFillBuffer(frame->commands, frame->arena.handle, 0, VK_WHOLE_SIZE, 0);
+    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+            VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    made = device->vk.EndCommandBuffer(frame->commands);
+  }
+  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, frame->commands, frame->fence, err) : fv_vk_failure(device, made, "clearing memory", err);
+  if (result == 0) result = wait_fence(device, frame->fence, err);
+  if (result == 0) device->vk.ResetFences(device->handle, 1, &frame->fence);
+  return result;
+}
+
+static int create_buffers(FvVkRunner *runner, Frame *frame, FvError *err) {
+  const FvVkProgram *program = runner->program;
+  FvVkDevice *device = program->device;
+  int result = fv_vk_buffer_create(device, program->arena_bytes, FV_VK_DEVICE, program->texel, "memory for activations", &frame->arena, err);
+  if (result < 0 || device->traits.unified) return result;
+  result = fv_vk_buffer_create(device, program->staging_in_bytes, FV_VK_UPLOAD, false, "memory for inputs", &frame->upload, err);
+  if (result < 0) return result;
+  memset(frame->upload.map, 0, frame->upload.size);
+  return fv_vk_buffer_create(device, program->staging_out_bytes, FV_VK_READBACK, false, "memory for outputs", &frame->readback, err);
+}
+
+static int create_frame(FvVkRunner *runner, Frame *frame, bool timed, FvError *err) {
+  const FvVkProgram *program = runner->program;
+  FvVkDevice *device = program->device;
+  int result = create_buffers(runner, frame, err);
+  if (result == 0) result = fv_vk_set_create(device, &frame->arena, &program->weights, &frame->descriptors, &frame->set, err);
+  if (result < 0) return result;
+  VkResult made = create_commands(device, runner->pool, &frame->commands, &frame->fence);
+  VkQueryPoolCreateInfo times = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = (uint32_t)program->step_count + 1};
+  if (made == VK_SUCCESS && timed && device->traits.timestamp_bits) made = device->vk.CreateQueryPool(device->handle, &times, NULL, &frame->times);
+  if (made != VK_SUCCESS) return fv_vk_failure(device, made, "preparing a frame", err);
+  result = clear_arena(runner, frame, err);
+  made = result == 0 ? record(runner, frame) : VK_SUCCESS;
+  return made == VK_SUCCESS ? result : fv_vk_failure(device, made, "recording a frame", err);
+}
+
+int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner **runner, FvError *err) {
+  FvVkRunner *made = *runner = calloc(1, sizeof *made);
+  if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  made->program = program;
+  FvVkDevice *device = program->device;
+  VkCommandPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                  .queueFamilyIndex = device->traits.queue_family};
+  VkResult pool = device->vk.CreateCommandPool(device->handle, &info, NULL, &made->pool);
+  int result = pool == VK_SUCCESS ? 0 : fv_vk_failure(device, pool, "preparing frames", err);
+  while (result == 0 && made->frame_count < frames) result = create_frame(made, &made->frames[made->frame_count++], timed, err);
+  if (result < 0) fv_vk_runner_destroy(runner);
+  return result;
+}
+
+static void destroy_frame(FvVkDevice *device, Frame *frame) {
+  if (frame->times) device->vk.DestroyQueryPool(device->handle, frame->times, NULL);
+  if (frame->fence) device->vk.DestroyFence(device->handle, frame->fence, NULL);
+  if (frame->descriptors) device->vk.DestroyDescriptorPool(device->handle, frame->descriptors, NULL);
+  fv_vk_buffer_destroy(device, &frame->readback);
+  fv_vk_buffer_destroy(device, &frame->upload);
+  fv_vk_buffer_destroy(device, &frame->arena);
+}
+
+/* What a hung device still holds is left to it: freeing memory under its hands could bring the process down. */
+void fv_vk_runner_destroy(FvVkRunner **runner) {
+  if (!runner || !*runner) return;
+  FvVkRunner *old = *runner;
+  *runner = NULL;
+  FvVkDevice *device = old->program->device;
+  bool hung = false;
+  for (int i = 0; i < old->frame_count; i++)
+    if (old->frames[i].in_flight && !atomic_load(&device->lost)) fv_vk_runner_wait(old, i, NULL);
+  for (int i = 0; i < old->frame_count; i++) {
+    bool busy = old->frames[i].in_flight && device->vk.WaitForFences(device->handle, 1, &old->frames[i].fence, VK_TRUE, 0) == VK_TIMEOUT;
+    hung |= busy;
+    if (!busy) destroy_frame(device, &old->frames[i]);
+  }
+  if (old->pool && !hung) device->vk.DestroyCommandPool(device->handle, old->pool, NULL);
+  free(old);
+}
+
+/* --- running --- */
+
+static void *port_memory(const FvVkPort *ports, int count, int index, const FvVkBuffer *staging, const FvVkBuffer *arena) {
+  if (index < 0 || index >= count || !ports[index].present) return NULL;
+  return staging->map ? staging->map + ports[index].staging + (ports[index].first - ports[index].begin) : arena->map + ports[index].first;
+}
+
+void *fv_vk_runner_input(const FvVkRunner *runner, int frame, int index) {
+  const Frame *f = &runner->frames[frame];
+  return port_memory(runner->program->inputs, runner->program->input_count, index, &f->upload, &f->arena);
+}
+
+void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index) {
+  const Frame *f = &runner->frames[frame];
+  return port_memory(runner->program->outputs, runner->program->output_count, index, &f->readback, &f->arena);
+}
+
+int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  int result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
+  if (result == 0) result = fv_vk_queue_submit(runner->program->device, f->commands, f->fence, err);
+  f->in_flight |= result == 0;
+  return result;
+}
+
+int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  FvVkDevice *device = runner->program->device;
+  if (!f->in_flight) return 0;
+  int result = wait_fence(device, f->fence, err);
+  if (result < 0) return result;
+  f->in_flight = false;
+  VkResult reset = device->vk.ResetFences(device->handle, 1, &f->fence);
+  return reset == VK_SUCCESS ? 0 : fv_vk_failure(device, reset, "ending a frame", err);
+}
+
+void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) {
+  const FvVkProgram *program = runner->program;
+  FvVkDevice *device = program->device;
+  const Frame *f = &runner->frames[frame];
+  double period = device->traits.properties.limits.timestampPeriod;
+  uint64_t mask = device->traits.timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << device->traits.timestamp_bits) - 1;
+  for (int s = 0; s < program->step_count; s++) {
+    uint64_t pair[2] = {0, 0};
+    step_ns[s] = 0;
+    if (f->times && device->vk.GetQueryPoolResults(device->handle, f->times, (uint32_t)s, 2, sizeof pair, pair, sizeof pair[0], VK_QUERY_RESULT_64_BIT) == VK_SUCCESS)
+      step_ns[s] = (uint64_t)((double)((pair[1] - pair[0]) & mask) * period);
+  }
+}

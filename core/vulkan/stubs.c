@@ -1,0 +1,50 @@
+/* The back-end where the build had no Vulkan headers or no GLSL compiler: the same functions, no device. */
+#include <stdio.h>
+#include <string.h>
+
+#include "vulkan/vk.h"
+
+static const char reason[] = "this build has no Vulkan back-end: it needs the packages libvulkan-dev and glslang-tools";
+
+int fv_vk_devices_list(FvDeviceInfo *devices, int capacity) {
+  if (capacity > 0) {
+    devices[0] = (FvDeviceInfo){.id = "vulkan", .name = "Vulkan"};
+    snprintf(devices[0].reason, sizeof devices[0].reason, "%s", reason);
+  }
+  return 1;
+}
+
+int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err) {
+  (void)which;
+  *device = NULL;
+  return fv_error_set(err, FV_ERR_DEVICE, "device 'vulkan': %s", reason);
+}
+
+void fv_vk_device_close(FvVkDevice **device) { (void)device; }
+const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vulkan"; }
+const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
+const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
+const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return (void)kernel, "none"; }
+
+int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err) {
+  (void)device, (void)params;
+  *program = NULL;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+
+void fv_vk_program_destroy(FvVkProgram **program) { (void)program; }
+int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return (void)program, 0; }
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return (void)program, 0; }
+
+int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner **runner, FvError *err) {
+  (void)program, (void)frames, (void)timed;
+  *runner = NULL;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+
+void fv_vk_runner_destroy(FvVkRunner **runner) { (void)runner; }
+void *fv_vk_runner_input(const FvVkRunner *runner, int frame, int index) { return (void)runner, (void)frame, (void)index, NULL; }
+void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index) { return (void)runner, (void)frame, (void)index, NULL; }
+int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) { return (void)runner, (void)frame, fv_error_set(err, FV_ERR_DEVICE, "%s", reason); }
+int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err) { return (void)runner, (void)frame, fv_error_set(err, FV_ERR_DEVICE, "%s", reason); }
+void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }

@@ -1,0 +1,123 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* Convolution as an implicit GEMM: an invocation computes PIXELS output pixels (in reading order over the batch) times CHANNELS output channels of
+ * one group. Outside the picture the zeros at zeros_at are read. Dispatch: pixel tiles x groups x channel tiles, channel tiles fastest.
+ * Weights: [group][channel tile][tap][input channel rounded up to 4][CHANNELS], so that they are read in order; bias: [group][channel tile][CHANNELS]. */
+#include "common.glsl"
+#include "push/conv.h"
+
+layout(constant_id = 1) const int ACTIVATION = 0;
+layout(constant_id = 2) const bool RESIDUAL = false;
+layout(constant_id = 3) const bool X_ALIGNED = false; /* pixels begin at multiples of four floats, channels follow each other */
+layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
+layout(constant_id = 6) const int KH = 1;
+layout(constant_id = 7) const int KW = 1;
+layout(constant_id = 8) const int SY = 1;
+layout(constant_id = 9) const int SX = 1;
+layout(constant_id = 10) const int DY = 1;
+layout(constant_id = 11) const int DX = 1;
+layout(constant_id = 12) const int TOP = 0;
+layout(constant_id = 13) const int LEFT = 0;
+
+const int VECS = CHANNELS / 4;
+vec4 acc[PIXELS * VECS];
+
+void multiply(int at[PIXELS], int w, int c, bvec4 used) {
+  vec4 x[PIXELS];
+  [[unroll]] for (int p = 0; p < PIXELS; p++) {
+    if (X_ALIGNED) {
+      x[p] = load4(at[p] + c);
+    } else {
+      int step = push.x_channel, from = at[p] + c * step;
+      x[p] = vec4(load(from), used.y ? load(from + step) : 0, used.z ? load(from + 2 * step) : 0, used.w ? load(from + 3 * step) : 0);
+    }
+    if (TAIL) x[p] = mix(vec4(0), x[p], used);
+  }
+  [[unroll]] for (int i = 0; i < 4; i++) {
+    [[unroll]] for (int v = 0; v < VECS; v++) {
+      vec4 weight = load_weight4(w + i * CHANNELS + v * 4);
+      [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = fma(vec4(x[p][i]), weight, acc[p * VECS + v]);
+    }
+  }
+}
+
+void finish(int at, int residual_at, int p, int outputs_left) {
+  [[unroll]] for (int v = 0; v < VECS; v++) {
+    int left = outputs_left - v * 4;
+    if (left <= 0) return;
+    vec4 y = acc[p * VECS + v];
+    if (RESIDUAL) {
+      int from = residual_at + v * 4;
+      y += vec4(load(from), left > 1 ? load(from + 1) : 0, left > 2 ? load(from + 2) : 0, left > 3 ? load(from + 3) : 0);
+    }
+    y = activate(ACTIVATION, y, push.alpha, push.beta);
+    if (Y_ALIGNED && left >= 4)
+      store4(at + v * 4, y);
+    else
+      store_some(at + v * 4, y, left);
+  }
+}
+
+void main() {
+  int id = invocation();
+  if (id >= push.count) return;
+  int group_tiles = push.groups * push.tiles;
+  int pixel_tile = id / group_tiles, group_tile = id - pixel_tile * group_tiles;
+  int group = group_tile / push.tiles, tile = group_tile - group * push.tiles;
+
+  int first = pixel_tile * PIXELS;
+  int row = first / push.out_width, x = first - row * push.out_width;
+  int image = row / push.out_height, y = row - image * push.out_height;
+  int in_y[PIXELS], in_x[PIXELS], in_at[PIXELS], out_at[PIXELS], res_at[PIXELS];
+  [[unroll]] for (int p = 0; p < PIXELS; p++) {
+    in_y[p] = y * SY - TOP;
+    in_x[p] = x * SX - LEFT;
+    in_at[p] = push.x_at + image * push.x_image + group * push.channels * push.x_channel;
+    out_at[p] = push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel;
+    if (RESIDUAL) res_at[p] = push.r_at + image * push.r_image + y * push.r_row + x * push.r_pixel;
+    if (first + p + 1 < push.pixels) { /* past the last pixel, the last is computed again and not stored */
+      x++;
+      if (x == push.out_width) {
+        x = 0;
+        y++;
+      }
+      if (y == push.out_height) {
+        y = 0;
+        image++;
+      }
+    }
+  }
+
+  int bias = push.b_at + group_tile * CHANNELS;
+  [[unroll]] for (int v = 0; v < VECS; v++) {
+    vec4 b = load_weight4(bias + v * 4);
+    [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = b;
+  }
+
+  int whole = TAIL ? push.channels & ~3 : push.channels;
+  bvec4 used = greaterThan(ivec4(push.channels - whole), ivec4(0, 1, 2, 3));
+  int w = push.w_at + group_tile * KH * KW * ((push.channels + 3) & ~3) * CHANNELS;
+  for (int ky = 0; ky < KH; ky++) {
+    for (int kx = 0; kx < KW; kx++) {
+      int at[PIXELS];
+      [[unroll]] for (int p = 0; p < PIXELS; p++) {
+        int iy = in_y[p] + ky * DY, ix = in_x[p] + kx * DX;
+        bool inside = KH * KW == 1 && TOP == 0 && LEFT == 0 || uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
+        at[p] = inside ? in_at[p] + iy * push.x_row + ix * push.x_pixel : push.zeros_at;
+      }
+      for (int c = 0; c < whole; c += 4) {
+        multiply(at, w, c, bvec4(true));
+        w += 4 * CHANNELS;
+      }
+      if (TAIL) {
+        multiply(at, w, whole, used);
+        w += 4 * CHANNELS;
+      }
+    }
+  }
+
+  int outputs_left = push.outputs - tile * CHANNELS, y_channel = group * push.outputs + tile * CHANNELS;
+  [[unroll]] for (int p = 0; p < PIXELS; p++)
+    if (first + p < push.pixels) finish(out_at[p] + y_channel, RESIDUAL ? res_at[p] + y_channel : 0, p, outputs_left);
+}

@@ -1,0 +1,53 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* Pooling windows: an invocation computes four channels of one output pixel, or one channel where channels do not follow each other.
+ * Dispatch: images x output pixels x fours of channels, channels fastest. */
+#include "common.glsl"
+#include "push/pool.h"
+
+#define POOL_MAX 0
+#define POOL_AVERAGE 1
+#define POOL_AVERAGE_WITH_PADS 2
+layout(constant_id = 1) const int MODE = 0;
+layout(constant_id = 2) const bool X_ALIGNED = false;
+layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const bool VECTOR = false; /* channels follow each other on both sides */
+
+vec4 load_pixel(int at) {
+  if (!VECTOR) return vec4(load(at));
+  return X_ALIGNED ? load4(at) : vec4(load(at), load(at + 1), load(at + 2), load(at + 3));
+}
+
+void main() {
+  int id = invocation();
+  if (id >= push.count) return;
+  int step = VECTOR ? 4 : 1, quads = (push.channels + step - 1) / step;
+  int pixel = id / quads, c = (id - pixel * quads) * step;
+  int row = pixel / push.out_width, x = pixel - row * push.out_width;
+  int image = row / push.out_height, y = row - image * push.out_height;
+  int y0 = y * push.sy - push.top, x0 = x * push.sx - push.left;
+  int base = push.x_at + image * push.x_image + c * push.x_channel;
+
+  vec4 acc = vec4(MODE == POOL_MAX ? uintBitsToFloat(0xff800000u) : 0);
+  int counted = 0;
+  for (int ky = 0; ky < push.kh; ky++) {
+    int iy = y0 + ky * push.dy;
+    for (int kx = 0; kx < push.kw; kx++) {
+      int ix = x0 + kx * push.dx;
+      if (MODE == POOL_AVERAGE_WITH_PADS && iy < push.bottom && ix < push.right) counted++;
+      if (uint(iy) >= uint(push.height) || uint(ix) >= uint(push.width)) continue;
+      vec4 v = load_pixel(base + iy * push.x_row + ix * push.x_pixel);
+      acc = MODE == POOL_MAX ? mix(max(acc, v), v, isnan(v)) : acc + v;
+      if (MODE == POOL_AVERAGE) counted++;
+    }
+  }
+  if (MODE != POOL_MAX) acc /= float(max(counted, 1));
+
+  int to = push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, left = push.channels - c;
+  if (!VECTOR)
+    store(to, acc.x);
+  else if (Y_ALIGNED && left >= 4)
+    store4(to, acc);
+  else
+    store_some(to, acc, left);
+}

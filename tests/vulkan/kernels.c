@@ -1,0 +1,175 @@
+/* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, and with --bench their speed.
+ * --bench [WORD]: only cases whose name contains WORD. Exits 77 where there is no device. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "subject.h"
+#include "vulkan/vk.h"
+
+static const struct {
+  Layout in, out;
+  const char *name;
+} layouts[] = {
+  {LAYOUT_CHANNELS_LAST, LAYOUT_CHANNELS_LAST, "channels-last"}, {LAYOUT_WIDE, LAYOUT_SLICE, "wide to slice"},
+  {LAYOUT_SLICE, LAYOUT_WIDE, "slice to wide"},                  {LAYOUT_ROW_MAJOR, LAYOUT_ROW_MAJOR, "planar"},
+  {LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, "planar to channels-last"}, {LAYOUT_CHANNELS_LAST, LAYOUT_ROW_MAJOR, "channels-last to planar"},
+};
+enum { LAYOUTS = sizeof layouts / sizeof layouts[0], ALIGN = 64 };
+
+/* A subject as a program of one step. Buffers lie in the arena one after the other, guards included, and are ports as bytes. */
+typedef struct Bound {
+  const FvTensor *planned[MAX_IO], *out[MAX_IO];
+  FvTensor blind[MAX_IO];
+  FvVkOperand operands[2 * MAX_IO], ports[2 * MAX_IO];
+  FvVkStep step;
+  FvVkProgramParams params;
+  FvKernelQuery query;
+} Bound;
+
+static int64_t add_port(FvVkOperand *port, FvVkOperand *operand, const Buffer *buffer, int64_t at) {
+  *operand = (FvVkOperand){.present = true, .tensor = buffer->tensor, .offset = at + ((char *)buffer->tensor.data - (char *)buffer->memory)};
+  *port = (FvVkOperand){.present = true, .offset = at,
+                        .tensor = {.dtype = FV_DTYPE_U8, .rank = 1, .dims = {(int64_t)buffer->size}, .strides = {1}}};
+  return (at + (int64_t)buffer->size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void bind(Bound *b, Subject *s) {
+  memset(b, 0, sizeof *b);
+  int64_t at = 0;
+  for (int i = 0; i < s->input_count; i++) {
+    if (!s->inputs[i].memory) continue;
+    b->blind[i] = s->inputs[i].tensor;
+    b->planned[i] = &b->blind[i];
+    if (s->constant[i]) {
+      b->operands[i] = (FvVkOperand){.present = true, .is_constant = true, .tensor = s->inputs[i].tensor};
+      continue;
+    }
+    b->blind[i].data = NULL;
+    at = add_port(&b->ports[i], &b->operands[i], &s->inputs[i], at);
+  }
+  for (int i = 0; i < s->output_count; i++) {
+    b->out[i] = &s->outputs[i].tensor;
+    at = add_port(&b->ports[MAX_IO + i], &b->operands[MAX_IO + i], &s->outputs[i], at);
+  }
+  b->query = (FvKernelQuery){s->node, b->planned, b->out};
+  b->step = (FvVkStep){s->node, NULL, b->operands, b->operands + MAX_IO};
+  b->params = (FvVkProgramParams){.steps = &b->step, .step_count = 1, .arena_bytes = at, .inputs = b->ports, .input_count = 2 * MAX_IO,
+                                  .outputs = b->ports + MAX_IO, .output_count = MAX_IO};
+}
+
+/* Inputs, and outputs full of canaries, go in; outputs come back. */
+static int run_once(FvVkRunner *runner, Subject *s, FvError *err) {
+  subject_clear(s);
+  for (int i = 0; i < s->input_count; i++) {
+    void *to = fv_vk_runner_input(runner, 0, i);
+    if (to) memcpy(to, s->inputs[i].memory, s->inputs[i].size);
+  }
+  for (int i = 0; i < s->output_count; i++) memcpy(fv_vk_runner_input(runner, 0, MAX_IO + i), s->outputs[i].memory, s->outputs[i].size);
+  int result = fv_vk_runner_submit(runner, 0, err);
+  if (result == 0) result = fv_vk_runner_wait(runner, 0, err);
+  for (int i = 0; i < s->output_count && result == 0; i++) memcpy(s->outputs[i].memory, fv_vk_runner_output(runner, 0, i), s->outputs[i].size);
+  return result;
+}
+
+static int failures, runs, line;
+
+static void check_layout(FvVkDevice *device, const char *path, const KernelCase *test, int l) {
+  Subject subject;
+  Bound bound;
+  FvError err = {0};
+  FvVkProgram *program = NULL;
+  FvVkRunner *runner = NULL;
+  if (!subject_create(&subject, test, layouts[l].in, layouts[l].out)) exit(1);
+  bind(&bound, &subject);
+  bound.step.kernel = fv_vk_select(device, &bound.query);
+  if (bound.step.kernel) {
+    const char *error = NULL;
+    subject_reference(&subject);
+    int result = fv_vk_program_create(device, &bound.params, &program, &err);
+    if (result == 0) result = fv_vk_runner_create(program, 1, false, &runner, &err);
+    for (int round = 0; round < 2 && result == 0 && !error; round++, runs++) {
+      result = run_once(runner, &subject, &err);
+      if (result == 0) error = subject_check(&subject);
+    }
+    if (result < 0) error = err.message;
+    failures += error != NULL;
+    printf("%s %d - %s/%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, test->name, layouts[l].name, error ? ": " : "", error ? error : "");
+    fv_vk_runner_destroy(&runner);
+    fv_vk_program_destroy(&program);
+  }
+  subject_destroy(&subject);
+}
+
+static double now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void bench_case(FvVkDevice *device, const KernelCase *test) {
+  Subject subject;
+  Bound bound;
+  FvError err = {0};
+  FvVkProgram *program = NULL;
+  FvVkRunner *runner = NULL;
+  if (!subject_create(&subject, test, LAYOUT_WIDE, LAYOUT_WIDE)) exit(1);
+  bind(&bound, &subject);
+  bound.step.kernel = fv_vk_select(device, &bound.query);
+  if (bound.step.kernel && fv_vk_program_create(device, &bound.params, &program, &err) == 0 && fv_vk_runner_create(program, 1, false, &runner, &err) == 0) {
+    double best = 1e18, end = now_ns() + 2e8;
+    for (int i = 0; i < 3 || now_ns() < end; i++) {
+      double start = now_ns();
+      if (fv_vk_runner_submit(runner, 0, &err) < 0 || fv_vk_runner_wait(runner, 0, &err) < 0) break;
+      double took = now_ns() - start;
+      if (took < best) best = took;
+    }
+    double macs = subject.node->op->macs ? (double)subject.node->op->macs(subject.node) : 0;
+    printf("%-44s %-34s %10.0f ns %8.1f GFLOP/s\n", test->name, fv_vk_kernel_name(bound.step.kernel), best, 2 * macs / best);
+  }
+  if (err.code) printf("%s: %s\n", test->name, err.message);
+  fv_vk_runner_destroy(&runner);
+  fv_vk_program_destroy(&program);
+  subject_destroy(&subject);
+}
+
+static FvVkDevice *open_device(FvError *err) {
+  FvVkDevice *device = NULL;
+  fv_vk_device_open(getenv("FOVEA_TEST_VULKAN_DEVICE"), &device, err);
+  return device;
+}
+
+static void check_path(const char *path, const char *word) {
+  FvError err = {0};
+  setenv("FOVEA_VULKAN", path, 1);
+  FvVkDevice *device = open_device(&err);
+  if (!device) {
+    printf("not ok %d - %s: %s\n", ++line, path, err.message);
+    failures++;
+    return;
+  }
+  for (int i = 0; i < kernel_case_count; i++)
+    for (int l = 0; l < LAYOUTS; l++)
+      if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, &kernel_cases[i], l);
+  fv_vk_device_close(&device);
+}
+
+int main(int argc, char **argv) {
+  FvError err = {0};
+  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+  const char *word = argc > 1 + bench ? argv[1 + bench] : NULL;
+  FvVkDevice *device = open_device(&err);
+  if (!device) {
+    printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
+    return 77;
+  }
+  for (int i = 0; i < kernel_case_count && bench; i++)
+    if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
+  fv_vk_device_close(&device);
+  if (bench) return 0;
+  check_path("storage", word);
+  check_path("texel", word);
+  printf("1..%d\n# %d kernel runs\n", line, runs);
+  return failures || !line ? 1 : 0;
+}
