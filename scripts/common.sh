@@ -49,7 +49,7 @@ count_tests() {
 run_tests() {
   local folder=$1 log; shift
   log=$(mktemp)
-  meson test -C "$folder" --print-errorlogs --no-rebuild "$@" 2>&1 | tee "$log"
+  meson test -C "$folder" --print-errorlogs "$@" 2>&1 | tee "$log"
   grep -q '^Ok:' "$log" || failed=$((failed + 1))
   count_tests "$log"
   rm -f "$log"
