@@ -1,5 +1,5 @@
 /* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, and with --bench their speed.
- * --bench [WORD]: only cases whose name contains WORD. Exits 77 where there is no device. */
+ * --bench [WORD]: only cases whose name contains WORD. Skips where there is no device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +162,7 @@ int main(int argc, char **argv) {
   FvVkDevice *device = open_device(&err);
   if (!device) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
-    return 77;
+    return 0;
   }
   for (int i = 0; i < kernel_case_count && bench; i++)
     if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
