@@ -91,7 +91,7 @@ static int fill_input(const Inference *it, int index) {
   if (!to) return FV_EXIT_OK; /* a constant of the plan */
   if (to->rank != from->rank || memcmp(to->dims, from->dims, sizeof to->dims[0] * (size_t)to->rank) != 0) {
     char wanted[160], got[160];
-    return fv_fail(command, "input '%s' is %s, but the file holds %s; --input-shape changes open dimensions", fv_session_input_name(it->session, index),
+    return fv_fail(command, "input '%s' is %s, but the file holds %s; --input-shape changes what it is", fv_session_input_name(it->session, index),
                    fv_tensor_describe(to, wanted, sizeof wanted), fv_tensor_describe(from, got, sizeof got));
   }
   return fv_tensor_copy(to, from, &err) < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;

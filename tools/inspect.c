@@ -222,7 +222,7 @@ int fv_command_inspect(int argc, char **argv) {
   if (result == FV_EXIT_OK) {
     FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = reference ? FV_PLAN_REFERENCE : 0};
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
-    if (code == FV_ERR_INVALID || code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
+    if (code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
     it.plan_error = code < 0 ? err.message : NULL;
     FvError ignored;
     if (it.plan) fv_session_create(it.plan, &it.session, &ignored);

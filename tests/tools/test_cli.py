@@ -132,6 +132,8 @@ def test_bad_models_and_devices(tmp):
     refuses(1, 'vulkan:99', 'inspect', model, '--device', 'vulkan:99')
     refuses(2, 'threads must be', 'bench', model, '--threads', '99')
     refuses(2, "device 'tpu' is unknown", 'bench', model, '--device', 'tpu')
+    for command in ('inspect', 'infer', 'bench'):
+        refuses(2, 'threads must be', command, model, '--threads', '-1')
 
 
 def test_inspect(tmp):
@@ -146,6 +148,10 @@ def test_inspect(tmp):
     rc, out, err = fovea('inspect', model)
     assert rc == 0 and 'Add 1' in out and 'left f32[1,3,8]' in out, out
     refuses(2, "--input-shape 'left=2y3'", 'inspect', model, '--input-shape', 'left=2y3')
+    fixed = write(tmp + '/fixed.onnx', sum_model((1, 3, 8)))
+    rc, out, err = fovea('inspect', fixed, '--json', '--input-shape', 'left=4x0x16', '--input-shape', 'right=4x0x16')
+    assert rc == 0 and json.loads(out)['outputs'][0]['shape'] == [4, 3, 16], (out, err)
+    refuses(1, 'with the input shape given', 'inspect', fixed, '--input-shape', 'left=1x3x5')
     refuses(1, "no input 'up'", 'inspect', model, '--input-shape', 'up=1x3x8')
 
 
