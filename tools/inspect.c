@@ -212,7 +212,7 @@ int fv_command_inspect(int argc, char **argv) {
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
-    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Plan with reference kernels only", NULL},
+    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
     {0}};
   const FvUsage usage = {"inspect", "MODEL", "Shows inputs, outputs, family, operators, parameters, work, memory and the kernel of every step.", 1, 1};
   FvError err;

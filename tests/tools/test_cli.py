@@ -90,6 +90,15 @@ def test_infer_writes_outputs_by_safe_names(tmp):
         assert ob.read_npy(tmp + '/made/here/out_sum_0.npy') == ((1, 2, 3), [11, 22, 33, 44, 55, 66])
 
 
+def test_infer_tells_its_outputs_as_json(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    x = write(tmp + '/x.npy', ob.npy(ob.F32, (1, 2, 3), [1] * 6))
+    rc, out, err = fovea('infer', model, '--input', x, '--input', x, '--output-dir', tmp, '--json', '--threads', '1')
+    assert rc == 0 and err == '', err
+    assert json.loads(out) == {'model': model, 'device': 'cpu', 'threads': 1,
+                               'outputs': [{'name': 'out/sum:0', 'dtype': 'f32', 'shape': [1, 2, 3], 'file': tmp + '/out_sum_0.npy'}]}, out
+
+
 def test_infer_takes_shapes_as_inputs(tmp):
     model = write(tmp + '/reshape.onnx', reshape_model())
     x = write(tmp + '/x.npy', ob.npy(ob.F32, (2, 3), [1, 2, 3, 4, 5, 6]))
@@ -134,6 +143,27 @@ def test_bad_models_and_devices(tmp):
     refuses(2, "device 'tpu' is unknown", 'bench', model, '--device', 'tpu')
     for command in ('inspect', 'infer', 'bench'):
         refuses(2, 'threads must be', command, model, '--threads', '-1')
+
+
+def keys_of(value):
+    """Every key of an object and of the objects in it, but not those that are names of operators and classes."""
+    if isinstance(value, list):
+        return set().union(*[keys_of(item) for item in value])
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*[keys_of(item) for key, item in value.items() if key not in ('operators', 'per_class')])
+
+
+def test_every_json_key_is_documented(tmp):
+    with open(os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'docs', 'commands.md')) as file:
+        page = file.read()
+    model = write(tmp + '/sum.onnx', sum_model())
+    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices']):
+        rc, out, err = fovea(*args, '--json')
+        assert rc == 0, err
+        section = page.split('\n## %s\n' % args[0])[1].split('\n## ')[0] + page.split('\n## inspect\n')[1].split('\n## ')[0]
+        missing = [key for key in keys_of(json.loads(out)) if '`%s`' % key not in section]
+        assert not missing, (args[0], missing)
 
 
 def test_inspect(tmp):

@@ -188,6 +188,8 @@ def test_check_tells_every_problem(tmp):
     assert err.splitlines() == [bad + ":2:35: error: unknown key 'thresold' (did you mean 'threshold'?)",
                                 bad + ":3:43: error: unknown key 'modle' (did you mean 'model'?)",
                                 bad + ":3:34: error: detect needs the key 'model'"], err
+    rc, out, _ = fovea('check', bad, '--json')
+    assert rc == 1 and json.loads(out) == {'problems': err.splitlines(), 'cameras': []}, out
     absent = write(tmp + '/absent.yaml', 'version: 1\nmodels: {m: {path: /nowhere.onnx}}\ncameras: {a: {uri: /nowhere.mp4, detect: {model: m}}}\n')
     rc, out, err = fovea('check', absent)
     assert rc == 1 and [line.split(': error: ')[1] for line in err.splitlines()] == [
@@ -211,6 +213,8 @@ def test_check_accepts_every_example(tmp):
         rc, out, err = fovea('check', PIPELINES + '/' + name, **settings(tmp, MODEL=model))
         assert rc == 0 and err == '' and 'gst-launch-1.0 -e ' in out and 'foveadetect' in out, (name, out, err)
         assert 'sesame' not in out, name
+        rc, told, err = fovea('check', PIPELINES + '/' + name, '--json', **settings(tmp, MODEL=model))
+        assert json.loads(told)['problems'] == [] and all(camera['launch'] in out for camera in json.loads(told)['cameras']), (out, told)
         rc, out, err = fovea('check', PIPELINES + '/' + name, MODEL='')
         assert rc == 1 and PIPELINES + '/' + name + ':' in err, (name, err)
 
