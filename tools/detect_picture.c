@@ -44,9 +44,7 @@ static void name_objects(Work *work) {
   for (int i = 0; i < work->count; i++) {
     const FvDetection *found = &work->found[i];
     const char *label = fv_description_label(fv_model_description(work->model), found->label, scratch);
-    FoveaObject object = {.x0 = found->x0, .y0 = found->y0, .x1 = found->x1, .y1 = found->y1, .confidence = found->score,
-                          .label_id = found->label, .label = g_intern_string(label), .id = -1, .landmark_count = found->landmark_count};
-    memcpy(object.landmarks, found->landmarks, sizeof object.landmarks);
+    FoveaObject object = fovea_object_from_detection(found, g_intern_string(label));
     g_array_append_val(work->objects, object);
   }
 }

@@ -3,10 +3,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import onnx_bytes as ob
+sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
+import tap
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
@@ -240,17 +241,4 @@ def test_eval_measures_a_real_detector(tmp):
     refuses(1, 'absent.json', 'eval', model, '--images', tmp, '--annotations', tmp + '/absent.json')
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
-    print('1..%d' % len(tests))
-    for i, (name, test) in enumerate(tests):
-        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
-        with tempfile.TemporaryDirectory() as tmp:
-            try:
-                skipped = test(tmp)
-                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''))
-            except Exception as error:  # a failed assertion, or an answer that cannot be read
-                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')))
-
-
-main()
+tap.run(globals())

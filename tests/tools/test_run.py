@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
+import tap
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
@@ -262,17 +264,4 @@ def test_run_of_a_camera_that_is_away(tmp):
     assert child.returncode == 0 and 'gate: stopped' in rest and 'sesame' not in seen + rest, (child.returncode, seen, rest)
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
-    print('1..%d' % len(tests))
-    for i, (name, test) in enumerate(tests):
-        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
-        with tempfile.TemporaryDirectory() as tmp:
-            try:
-                skipped = test(tmp)
-                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''), flush=True)
-            except Exception as error:  # a failed assertion, or an answer that cannot be read
-                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')), flush=True)
-
-
-main()
+tap.run(globals())
