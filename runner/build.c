@@ -271,7 +271,8 @@ char *fv_error_sentence(GstMessage *message, const char *missing) {
     gboolean said = g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE); /* "This appears to be a text file" */
     const char *more = said ? NULL : particulars(debug);
     gboolean ours = GST_IS_OBJECT(GST_MESSAGE_SRC(message)) && g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstFovea");
-    text = more != NULL && !ours ? g_strdup_printf("%s %s", error->message, more) : g_strdup(error->message);
+    gboolean covered = g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND); /* "Resource not found." before "No such file …" */
+    text = more == NULL || ours ? g_strdup(error->message) : covered ? g_strdup(more) : g_strdup_printf("%s %s", error->message, more);
   }
   g_strdelimit(text, "\n\r", ' ');
   char *masked = fv_mask_passwords(g_strchomp(text));

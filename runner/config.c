@@ -269,9 +269,7 @@ static void read_items(Reader *reader, const FvYamlNode *node, const char *what,
 }
 
 bool fv_config_device_is_valid(const char *device) {
-  char *end = NULL;
-  if (in_list(device, CHOICES("auto", "cpu", "vulkan"))) return true;
-  return g_str_has_prefix(device, "vulkan:") && g_ascii_isdigit(device[7]) && g_ascii_strtoull(device + 7, &end, 10) < FV_MAX_DEVICES && *end == '\0';
+  return in_list(device, CHOICES("auto", "cpu", "vulkan")) || (g_str_has_prefix(device, "vulkan:") && device[strlen("vulkan:")] != '\0');
 }
 
 static void read_model(Reader *reader, const FvYamlNode *node) {
@@ -282,7 +280,7 @@ static void read_model(Reader *reader, const FvYamlNode *node) {
   read_section(reader, &sections[SECTION_MODEL], node, model);
   if (model->device.node == NULL || model->device.node->broken) return;
   if (!fv_config_device_is_valid(model->device.text))
-    fv_problems_add(reader->problems, model->device.node->place, "device must be auto, cpu, vulkan or vulkan:N, not '%s'",
+    fv_problems_add(reader->problems, model->device.node->place, "device must be auto, cpu, vulkan, vulkan:N or vulkan:NAME, not '%s'",
                     shown(model->device.node));
 }
 

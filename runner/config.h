@@ -11,7 +11,6 @@
 #define FV_MAX_OUTPUTS 64
 #define FV_MAX_STEPS 256         /* elements of a raw pipeline, branches included */
 #define FV_MAX_SECRET_BYTES 65536
-#define FV_MAX_DEVICES 64        /* N of vulkan:N is below */
 
 /* A value that a user gave, or not: node is NULL then. */
 typedef struct FvPipelineValue {
@@ -81,7 +80,7 @@ void fv_config_free(FvConfig *config);
 
 /* True when camera writes to output. */
 bool fv_config_camera_uses(const FvCameraConfig *camera, const FvOutputConfig *output);
-/* auto, cpu, vulkan or vulkan:N; whether the machine has it, only loading a model tells. */
+/* auto, cpu, vulkan, vulkan:N or vulkan:NAME; whether the machine has it, only loading a model tells. */
 bool fv_config_device_is_valid(const char *device);
 /* Value's index among the choices of its key, or fallback when it was not given. */
 int fv_pipeline_value_choice(const FvPipelineValue *value, int fallback);

@@ -94,7 +94,7 @@ int fv_model_options_check(const FvModelOptions *options, const char *command) {
   if (options->threads < 0 || options->threads > FV_MAX_THREADS)
     return fv_fail_usage(command, "--threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, options->threads);
   if (options->device != NULL && !fv_config_device_is_valid(options->device))
-    return fv_fail_usage(command, "--device '%s' is unknown; it is cpu, vulkan, vulkan:N or auto", options->device);
+    return fv_fail_usage(command, "--device '%s' is unknown; it is one of auto, cpu, vulkan, vulkan:N, vulkan:NAME", options->device);
   return FV_EXIT_OK;
 }
 

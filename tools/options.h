@@ -43,7 +43,7 @@ typedef struct FvModelOptions {
   {"labels", 0, 0, G_OPTION_ARG_FILENAME, &(o).labels, "Class names, one a line (default: those of the description)", "FILE"}, \
   {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Dimensions of an input, open or not; 0 keeps one; repeatable", "[NAME=]1x3x320x320"}
 #define FV_DEVICE_OPTIONS(o) \
-  {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "cpu, vulkan, vulkan:N or auto (default auto)", "DEVICE"}, \
+  {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "auto, cpu, vulkan, vulkan:N or vulkan:NAME (default auto)", "DEVICE"}, \
   {"threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"}
 
 void fv_model_options_finish(FvModelOptions *options);

@@ -35,7 +35,7 @@ static const Case cases[] = {
    "t.yaml:2:34: error: threshold must be a number from 0 to 1, not 'nan'\nt.yaml:2:48: error: threads must be a whole number from 0 to 64, not '2.5'\n"
    "t.yaml:2:68: error: iou-threshold must be a number from 0 to 1, not '0.5'"},
   {"a device that is none", "version: 1\nmodels: {m: {path: p, device: cuda}}\ncameras: {a: {uri: a.mp4}}\n",
-   "t.yaml:2:31: error: device must be auto, cpu, vulkan or vulkan:N, not 'cuda'"},
+   "t.yaml:2:31: error: device must be auto, cpu, vulkan, vulkan:N or vulkan:NAME, not 'cuda'"},
   {"a model that is not there", HEAD "cameras: {a: {uri: a.mp4, detect: {model: n}}}\n", "t.yaml:3:43: error: there is no model 'n' (did you mean 'm'?)"},
   {"a choice nearly right", HEAD "cameras: {a: {uri: a.mp4, detect: {model: m, policy: keep-al}}}\n",
    "t.yaml:3:54: error: policy must be one of auto, keep-all, keep-newest, not 'keep-al' (did you mean 'keep-all'?)"},
