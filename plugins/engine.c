@@ -86,25 +86,6 @@ static const gchar *label_name(const FoveaEngine *engine, gint label) {
   return g_intern_string(fv_description_label(engine->description, label, scratch));
 }
 
-static FoveaObject make_object(const FoveaEngine *engine, const FvDetection *found) {
-  FoveaObject object = {
-    .x0 = found->x0,
-    .y0 = found->y0,
-    .x1 = found->x1,
-    .y1 = found->y1,
-    .confidence = found->score,
-    .label_id = found->label,
-    .label = label_name(engine, found->label),
-    .id = -1,
-    .landmark_count = CLAMP(found->landmark_count, 0, FV_MAX_LANDMARKS),
-  };
-  for (gint i = 0; i < object.landmark_count; i++) {
-    object.landmarks[i][0] = found->landmarks[i][0];
-    object.landmarks[i][1] = found->landmarks[i][1];
-  }
-  return object;
-}
-
 int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
                         FvError *err) {
   FvFrame frame = borrow_frame(video);
@@ -113,7 +94,7 @@ int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const F
     return count;
   g_array_set_size(objects, 0);
   for (int i = 0; i < count; i++) {
-    FoveaObject object = make_object(engine, &engine->found[i]);
+    FoveaObject object = fovea_object_from_detection(&engine->found[i], label_name(engine, engine->found[i].label));
     g_array_append_val(objects, object);
   }
   return count;

@@ -15,8 +15,7 @@
 
 #include <gst/video/video.h>
 
-#include "framemeta.h"
-#include "json.h"
+#include "framerecord.h"
 #include "transport.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_publish_debug);
@@ -71,70 +70,6 @@ static GType method_get_type(void) {
 
 /* --- one frame --------------------------------------------------------------------------------------------- */
 
-static GstClockTime stream_time(GstBaseTransform *transform, GstBuffer *buffer) {
-  GstClockTime pts = GST_BUFFER_PTS(buffer);
-  if (transform->segment.format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID(pts))
-    return pts;
-  GstClockTime time = gst_segment_to_stream_time(&transform->segment, GST_FORMAT_TIME, pts);
-  return GST_CLOCK_TIME_IS_VALID(time) ? time : pts;
-}
-
-/* A source's own wall-clock stamp is the best there is: RTSP cameras give one by NTP. */
-static gboolean reference_utc(GstBuffer *buffer, FoveaRecord *record) {
-  static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix"), ntp_caps = GST_STATIC_CAPS("timestamp/x-ntp");
-  const guint64 seconds_1900_to_1970 = G_GUINT64_CONSTANT(2208988800);
-  GstCaps *caps = gst_static_caps_get(&unix_caps);
-  GstReferenceTimestampMeta *meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
-  gst_caps_unref(caps);
-  guint64 epoch = 0;
-  if (!meta) {
-    caps = gst_static_caps_get(&ntp_caps);
-    meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
-    gst_caps_unref(caps);
-    epoch = seconds_1900_to_1970 * GST_SECOND;
-  }
-  if (!meta || !GST_CLOCK_TIME_IS_VALID(meta->timestamp) || meta->timestamp < epoch)
-    return FALSE;
-  record->utc = (gint64)((meta->timestamp - epoch) / 1000);
-  record->clock = "ntp";
-  return TRUE;
-}
-
-/* A live frame was taken when the pipeline's clock showed base time + running time; how long ago that was, the same clock tells.
- */
-static void clock_utc(GstFoveaPublish *self, GstBuffer *buffer, FoveaRecord *record) {
-  GstBaseTransform *transform = GST_BASE_TRANSFORM(self);
-  if (!g_atomic_int_get(&self->live) || transform->segment.format != GST_FORMAT_TIME)
-    return;
-  GstClockTime running = gst_segment_to_running_time(&transform->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
-  GstClock *clock = gst_element_get_clock(GST_ELEMENT(self));
-  if (clock && GST_CLOCK_TIME_IS_VALID(running)) {
-    GstClockTime taken = gst_element_get_base_time(GST_ELEMENT(self)) + running;
-    record->utc = g_get_real_time() - GST_CLOCK_DIFF(taken, gst_clock_get_time(clock)) / 1000;
-    record->clock = "system";
-  }
-  gst_clear_object(&clock);
-}
-
-static void make_record(GstFoveaPublish *self, GstBuffer *buffer, FoveaRecord *record) {
-  const FoveaFrameMeta *frame = fovea_frame_meta_get(buffer);
-  *record = (FoveaRecord){
-    .seq = frame ? frame->seq : self->seq, .utc = -1, .width = self->width, .height = self->height, .latency_ms = -1.0};
-  record->timestamp = stream_time(GST_BASE_TRANSFORM(self), buffer);
-  record->gap = self->seq > 0 && GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT);
-  record->analysed = !frame || frame->analysed;
-  if (frame) {
-    record->model = frame->model;
-    record->latency_ms = (gdouble)frame->latency / 1e6;
-  }
-  if (!reference_utc(buffer, record))
-    clock_utc(self, buffer, record);
-  g_array_set_size(self->objects, 0);
-  fovea_meta_read(buffer, self->width, self->height, frame ? frame->label_quarks : NULL, self->objects);
-  record->objects = (const FoveaObject *)(gconstpointer)self->objects->data;
-  record->object_count = self->objects->len;
-}
-
 static void warn_of_failure(GstFoveaPublish *self, GError *error) {
   gint64 now = g_get_monotonic_time();
   if (self->warned_at && now - self->warned_at < WARNING_INTERVAL)
@@ -158,9 +93,10 @@ static void write_line(GstFoveaPublish *self) {
 
 static GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(transform);
+  FoveaFrameContext context = {.width = self->width, .height = self->height, .segment = &transform->segment,
+                               .element = GST_ELEMENT(self), .live = g_atomic_int_get(&self->live), .seq = self->seq++};
   FoveaRecord record;
-  make_record(self, buffer, &record);
-  self->seq++;
+  fovea_frame_record(buffer, &context, self->objects, &record);
   GST_OBJECT_LOCK(self);
   gboolean wanted = (self->include_empty || record.object_count > 0) && (!self->analysed_only || record.analysed);
   gchar *source = g_strdup(self->source ? self->source : GST_OBJECT_NAME(self));

@@ -1,6 +1,7 @@
 #include "meta.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <gst/video/gstvideometa.h>
 
@@ -32,6 +33,14 @@ gboolean fovea_meta_kind_available(FoveaMetaKind kind) {
 #else
   return kind != FOVEA_META_ANALYTICS;
 #endif
+}
+
+FoveaObject fovea_object_from_detection(const FvDetection *found, const gchar *label) {
+  FoveaObject object = {.x0 = found->x0, .y0 = found->y0, .x1 = found->x1, .y1 = found->y1, .confidence = found->score,
+                        .label_id = found->label, .label = label, .id = -1};
+  object.landmark_count = CLAMP(found->landmark_count, 0, FV_MAX_LANDMARKS);
+  memcpy(object.landmarks, found->landmarks, sizeof(object.landmarks[0]) * (gsize)object.landmark_count);
+  return object;
 }
 
 typedef struct PixelBox {

@@ -39,6 +39,9 @@ GType fovea_meta_kind_get_type(void);
 /* FALSE for FOVEA_META_ANALYTICS in a build against GStreamer older than 1.24. */
 gboolean fovea_meta_kind_available(FoveaMetaKind kind);
 
+/* Not tracked. label, of static storage, is the name of found->label. */
+FoveaObject fovea_object_from_detection(const FvDetection *found, const gchar *label);
+
 /* Adds the objects to a writable buffer of a frame of width x height pixels. */
 void fovea_meta_write(GstBuffer *buffer, FoveaMetaKind kind, const FoveaObject *objects, guint count, gint width, gint height);
 

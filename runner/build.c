@@ -22,7 +22,8 @@ const char *fv_element_package(const char *factory) {
     {"v4l2", "gstreamer1.0-plugins-good"}, {"souphttpsrc", "gstreamer1.0-plugins-good"}, {"vp8", "gstreamer1.0-plugins-good"},
     {"vp9", "gstreamer1.0-plugins-good"}, {"autovideosink", "gstreamer1.0-plugins-good"}, {"pngdec", "gstreamer1.0-plugins-good"},
     {"jpegdec", "gstreamer1.0-plugins-good"}, {"decodebin", "gstreamer1.0-plugins-base"}, {"uridecodebin", "gstreamer1.0-plugins-base"},
-    {"video", "gstreamer1.0-plugins-base"}, {"qtdemux", "gstreamer1.0-plugins-good"},
+    {"videoconvert", "gstreamer1.0-plugins-base"}, {"videotestsrc", "gstreamer1.0-plugins-base"}, {"videorate", "gstreamer1.0-plugins-base"},
+    {"videoscale", "gstreamer1.0-plugins-base"}, {"qtdemux", "gstreamer1.0-plugins-good"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(packages); i++)
     if (g_str_has_prefix(factory, packages[i].prefix)) return packages[i].package;
@@ -262,12 +263,16 @@ char *fv_error_sentence(GstMessage *message, const char *missing) {
   char *debug = NULL;
   gst_message_parse_error(message, &error, &debug);
   char *text;
-  if (missing != NULL && is_missing_codec(error)) {
+  if (g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_TYPE_NOT_FOUND)) {
+    text = g_strdup("not a picture or video of a known format"); /* "Could not determine type of stream.", "Can't typefind stream", … */
+  } else if (missing != NULL && is_missing_codec(error)) {
     text = g_strdup_printf("%s is missing: install gstreamer1.0-libav (or the gstreamer1.0-plugins package that has it)", missing);
   } else {
-    const char *more = particulars(debug);
+    gboolean said = g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE); /* "This appears to be a text file" */
+    const char *more = said ? NULL : particulars(debug);
     gboolean ours = GST_IS_OBJECT(GST_MESSAGE_SRC(message)) && g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstFovea");
-    text = more != NULL && !ours ? g_strdup_printf("%s %s", error->message, more) : g_strdup(error->message);
+    gboolean covered = g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND); /* "Resource not found." before "No such file …" */
+    text = more == NULL || ours ? g_strdup(error->message) : covered ? g_strdup(more) : g_strdup_printf("%s %s", error->message, more);
   }
   g_strdelimit(text, "\n\r", ' ');
   char *masked = fv_mask_passwords(g_strchomp(text));

@@ -50,7 +50,7 @@ static void on_buffer(GstPad *pad, GstBuffer *buffer, gpointer user) {
   FvCamera *self = user;
   if (!self->events.wants_records(self->events.user)) return;
   GstClockTime timestamp = GST_CLOCK_TIME_NONE;
-  char *json = fv_record_from_buffer(pad, buffer, fv_camera_name(self), &timestamp);
+  char *json = fv_record_from_buffer(pad, buffer, fv_camera_name(self), fv_camera_is_live(self), &timestamp);
   if (json != NULL) self->events.on_record(self, timestamp, json, self->events.user);
   g_free(json);
 }
@@ -87,7 +87,7 @@ static void release(FvCamera *self, gint64 deadline) {
 
 static FvRestart restart_policy(const FvCamera *self) {
   if (self->camera == NULL) return FV_RESTART_NEVER;
-  FvRestart policy = (FvRestart)fv_value_choice(&self->camera->restart, FV_RESTART_AUTO);
+  FvRestart policy = (FvRestart)fv_pipeline_value_choice(&self->camera->restart, FV_RESTART_AUTO);
   if (policy != FV_RESTART_AUTO) return policy;
   if (!fv_compose_is_live(self->camera)) return FV_RESTART_NEVER;
   /* The end of an http stream may be the end of a film; a camera has no end. */

@@ -6,13 +6,13 @@
 
 #include "compose.h"
 
-static void check_readable(const FvValue *value, const char *path, FvProblems *problems) {
+static void check_readable(const FvPipelineValue *value, const char *path, FvProblems *problems) {
   if (access(path, R_OK) == 0) return;
   fv_problems_add(problems, value->node->place, "cannot read '%s': %s", value->secret ? "***" : path, g_strerror(errno));
 }
 
-static void check_model(const FvModelConfig *model, FvProblems *problems) {
-  const FvValue *files[] = {&model->path, &model->config, &model->labels};
+static void check_model(const FvPipelineModel *model, FvProblems *problems) {
+  const FvPipelineValue *files[] = {&model->path, &model->config, &model->labels};
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     if (files[i]->node != NULL) check_readable(files[i], files[i]->text, problems);
 }
@@ -24,7 +24,17 @@ static void check_camera(const FvCameraConfig *camera, FvProblems *problems) {
   g_free(path);
 }
 
+/* Files are made where they are missing, folders are not. */
+static void check_output(const FvOutputConfig *output, FvProblems *problems) {
+  if (output->path.node == NULL || strchr(output->path.text, '{') != NULL) return; /* {camera} may stand in the folder's name */
+  char *folder = g_path_get_dirname(output->path.text);
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+    fv_problems_add(problems, output->path.node->place, "cannot write '%s': there is no folder '%s'", output->path.text, folder);
+  g_free(folder);
+}
+
 void fv_check_files(const FvConfig *config, FvProblems *problems) {
   for (guint i = 0; i < config->models->len; i++) check_model(g_ptr_array_index(config->models, i), problems);
   for (guint i = 0; i < config->cameras->len; i++) check_camera(g_ptr_array_index(config->cameras, i), problems);
+  for (guint i = 0; i < config->outputs->len; i++) check_output(g_ptr_array_index(config->outputs, i), problems);
 }

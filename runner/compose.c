@@ -30,12 +30,12 @@ bool fv_compose_is_live(const FvCameraConfig *camera) {
   return strstr(uri, "://") != NULL && !has_scheme(uri, "file");
 }
 
-static void mark_secret(FvStep *step, const FvValue *value) {
+static void mark_secret(FvStep *step, const FvPipelineValue *value) {
   FvProperty *property = g_ptr_array_index(step->properties, step->properties->len - 1);
   property->secret = value->secret;
 }
 
-static void set_value(FvStep *step, const char *name, const FvValue *value) {
+static void set_value(FvStep *step, const char *name, const FvPipelineValue *value) {
   if (value->node == NULL) return;
   fv_step_set(step, name, value->text, value->node->place);
   mark_secret(step, value);
@@ -97,7 +97,7 @@ static void compose_source(GPtrArray *chain, const FvCameraConfig *camera, FvPro
 /* --- Detection --------------------------------------------------------------------------------------------------- */
 
 static void compose_detect(GPtrArray *chain, const FvCameraConfig *camera) {
-  const FvModelConfig *model = camera->model;
+  const FvPipelineModel *model = camera->model;
   FvPlace place = camera->detect_node->key_place;
   if (camera->detect.fps.node != NULL) {
     FvStep *rate = fv_chain_add(chain, "videorate", NULL, place);
@@ -204,9 +204,17 @@ static void compose_encoder(GPtrArray *chain, const Encoder *encoder, int bitrat
   g_strfreev(parts);
 }
 
-void fv_compose_recording(GPtrArray *chain, const char *path, FvCodec codec, int bitrate, FvPlace place, FvProblems *problems) {
+/* Index of the container that path's ending names, or their number. */
+static guint find_container(const char *path) {
   guint container = 0;
   while (container < G_N_ELEMENTS(containers) && !g_str_has_suffix(path, containers[container].ending)) container++;
+  return container;
+}
+
+bool fv_compose_can_record(const char *path) { return find_container(path) < G_N_ELEMENTS(containers); }
+
+void fv_compose_recording(GPtrArray *chain, const char *path, FvCodec codec, int bitrate, FvPlace place, FvProblems *problems) {
+  guint container = find_container(path);
   if (container == G_N_ELEMENTS(containers)) {
     fv_problems_add(problems, place, "a recording's name must end with .mp4, .mkv or .webm");
     return;
@@ -245,7 +253,7 @@ static void compose_picture(GPtrArray *chain, const FvCameraConfig *camera, cons
   }
   char *name = expand_path(output->path.text, camera->name), *path = numbered_path(name, attempt);
   int bitrate = output->bitrate.node != NULL ? (int)output->bitrate.number : 0;
-  fv_compose_recording(chain, path, (FvCodec)fv_value_choice(&output->codec, FV_CODEC_AUTO), bitrate, output->path.node->place, problems);
+  fv_compose_recording(chain, path, (FvCodec)fv_pipeline_value_choice(&output->codec, FV_CODEC_AUTO), bitrate, output->path.node->place, problems);
   g_free(name);
   g_free(path);
 }

@@ -17,5 +17,7 @@ bool fv_compose_is_live(const FvCameraConfig *camera);
 void fv_compose_file_source(GPtrArray *chain, const char *path, FvPlace place);
 /* videoconvert, encoder, muxer by the ending of path, filesink. bitrate in kbit/s, 0: constant quality. */
 void fv_compose_recording(GPtrArray *chain, const char *path, FvCodec codec, int bitrate, FvPlace place, FvProblems *problems);
+/* True when path's ending names a container that is written. */
+bool fv_compose_can_record(const char *path);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct Reader {
 
 #define CHOICES(...) (const char *const[]) { __VA_ARGS__, NULL }
 #define DOCUMENT(key) offsetof(FvConfig, key)
-#define MODEL(key) offsetof(FvModelConfig, key)
+#define MODEL(key) offsetof(FvPipelineModel, key)
 #define CAMERA(key) offsetof(FvCameraConfig, key)
 #define DETECT(key) offsetof(FvDetectConfig, key)
 #define OVERLAY(key) offsetof(FvOverlayConfig, key)
@@ -121,25 +121,28 @@ static bool parse_number(const char *text, bool integer, double *number) {
   return errno == 0 && end != text && *end == '\0' && isfinite(*number) && !g_ascii_isspace(text[0]);
 }
 
-static void read_number(Reader *reader, const FvKey *key, FvValue *value) {
+static void read_number(Reader *reader, const FvKey *key, FvPipelineValue *value) {
   const FvYamlNode *node = value->node;
   bool integer = key->type == FV_KEY_INTEGER;
   bool plain = !node->quoted || node->replaced; /* a variable in {…} must be quoted */
   if (plain && parse_number(node->text, integer, &value->number) && value->number >= key->min &&
       value->number <= key->max)
     return;
-  fv_problems_add(reader->problems, node->place, "%s must be a%s number from %g to %g, not '%s'", key->name,
-                  integer ? " whole" : "", key->min, key->max, shown(node));
+  if (key->min == key->max)
+    fv_problems_add(reader->problems, node->place, "%s must be %g, not '%s'", key->name, key->min, shown(node));
+  else
+    fv_problems_add(reader->problems, node->place, "%s must be a%s number from %g to %g, not '%s'", key->name,
+                    integer ? " whole" : "", key->min, key->max, shown(node));
 }
 
-static void read_switch(Reader *reader, const FvKey *key, FvValue *value) {
+static void read_switch(Reader *reader, const FvKey *key, FvPipelineValue *value) {
   static const char *const yes[] = {"true", "yes", "on", NULL}, *const no[] = {"false", "no", "off", NULL};
   value->number = in_list(value->text, yes);
   if (!value->number && !in_list(value->text, no))
     fv_problems_add(reader->problems, value->node->place, "%s must be true or false, not '%s'", key->name, shown(value->node));
 }
 
-static void read_choice(Reader *reader, const FvKey *key, FvValue *value) {
+static void read_choice(Reader *reader, const FvKey *key, FvPipelineValue *value) {
   for (int i = 0; key->choices[i] != NULL; i++) {
     if (!g_str_equal(key->choices[i], value->text)) continue;
     value->number = i;
@@ -156,7 +159,7 @@ static void read_choice(Reader *reader, const FvKey *key, FvValue *value) {
 }
 
 /* {file: PATH}: the text is the file's, without its last line break. */
-static bool read_secret(Reader *reader, const FvYamlNode *node, FvValue *value) {
+static bool read_secret(Reader *reader, const FvYamlNode *node, FvPipelineValue *value) {
   const FvYamlNode *file = fv_yaml_find(node, "file");
   if (file == NULL || node->count != 1 || file->kind != FV_YAML_SCALAR) {
     fv_problems_add(reader->problems, node->place, "%s must be a text or {file: PATH}", node->key);
@@ -179,7 +182,7 @@ static bool read_secret(Reader *reader, const FvYamlNode *node, FvValue *value) 
   return ok;
 }
 
-static void read_value(Reader *reader, const FvKey *key, const FvYamlNode *node, FvValue *value) {
+static void read_value(Reader *reader, const FvKey *key, const FvYamlNode *node, FvPipelineValue *value) {
   value->node = node;
   value->text = node->text;
   if (key->type == FV_KEY_SECRET && node->kind == FV_YAML_MAPPING) {
@@ -198,7 +201,7 @@ static void read_value(Reader *reader, const FvKey *key, const FvYamlNode *node,
   }
 }
 
-int fv_value_choice(const FvValue *value, int fallback) { return value->node != NULL ? (int)value->number : fallback; }
+int fv_pipeline_value_choice(const FvPipelineValue *value, int fallback) { return value->node != NULL ? (int)value->number : fallback; }
 
 /* --- Sections ---------------------------------------------------------------------------------------------------- */
 
@@ -232,13 +235,13 @@ static bool read_section(Reader *reader, const FvSection *section, const FvYamlN
     if (key == NULL)
       report_unknown(reader, section, child);
     else if (key->type != FV_KEY_BLOCK)
-      read_value(reader, key, child, (FvValue *)((char *)target + key->offset));
+      read_value(reader, key, child, (FvPipelineValue *)((char *)target + key->offset));
   }
   bool named = node->key != NULL && !g_str_equal(node->key, section->name); /* "camera gate", but "detect" */
   for (int i = 0; i < section->key_count; i++)
     if (section->keys[i].required && fv_yaml_find(node, section->keys[i].name) == NULL)
       fv_problems_add(reader->problems, node->key != NULL ? node->key_place : node->place, "%s%s%s needs the key '%s'",
-                      section->name, named ? " " : "", named ? node->key : "", section->keys[i].name);
+                      section == &sections[SECTION_DOCUMENT] ? "the file" : section->name, named ? " " : "", named ? node->key : "", section->keys[i].name);
   return true;
 }
 
@@ -265,18 +268,19 @@ static void read_items(Reader *reader, const FvYamlNode *node, const char *what,
     if (check_name(reader, child, what)) read(reader, child);
 }
 
+bool fv_config_device_is_valid(const char *device) {
+  return in_list(device, CHOICES("auto", "cpu", "vulkan")) || (g_str_has_prefix(device, "vulkan:") && device[strlen("vulkan:")] != '\0');
+}
+
 static void read_model(Reader *reader, const FvYamlNode *node) {
-  FvModelConfig *model = g_new0(FvModelConfig, 1);
+  FvPipelineModel *model = g_new0(FvPipelineModel, 1);
   model->name = node->key;
   model->place = node->key_place;
   g_ptr_array_add(reader->config->models, model);
   read_section(reader, &sections[SECTION_MODEL], node, model);
   if (model->device.node == NULL || model->device.node->broken) return;
-  const char *device = model->device.text;
-  char *end = NULL;
-  bool numbered = g_str_has_prefix(device, "vulkan:") && g_ascii_isdigit(device[7]) && g_ascii_strtoull(device + 7, &end, 10) < 64;
-  if (!in_list(device, CHOICES("auto", "cpu", "vulkan")) && !(numbered && *end == '\0'))
-    fv_problems_add(reader->problems, model->device.node->place, "device must be auto, cpu, vulkan or vulkan:N, not '%s'",
+  if (!fv_config_device_is_valid(model->device.text))
+    fv_problems_add(reader->problems, model->device.node->place, "device must be auto, cpu, vulkan, vulkan:N or vulkan:NAME, not '%s'",
                     shown(model->device.node));
 }
 
@@ -306,7 +310,7 @@ static void read_overlay(Reader *reader, FvCameraConfig *camera, const FvYamlNod
   static const FvKey key = {"overlay", FV_KEY_SWITCH};
   if (node->kind == FV_YAML_MAPPING) {
     read_section(reader, &sections[SECTION_OVERLAY], node, &camera->overlay);
-    camera->overlay_switch = (FvValue){.node = node, .text = "true", .number = 1};
+    camera->overlay_switch = (FvPipelineValue){.node = node, .text = "true", .number = 1};
   } else {
     read_value(reader, &key, node, &camera->overlay_switch);
   }
@@ -373,7 +377,7 @@ static void read_output(Reader *reader, const FvYamlNode *node) {
     fv_problems_add(reader->problems, node->key_place, "output '%s' needs the key 'type': file, stdout, video or display", node->key);
     return;
   }
-  FvValue type = output->type;
+  FvPipelineValue type = output->type;
   if (type.node == NULL) { /* an output called by its type needs no type */
     FvYamlNode word = {.kind = FV_YAML_SCALAR, .place = node->key_place, .text = node->key};
     read_value(reader, type_key, &word, &type);
@@ -388,7 +392,7 @@ static void read_output(Reader *reader, const FvYamlNode *node) {
     check_placeholders(reader, output->path.node);
   if (output->append.node != NULL && output->kind != FV_OUTPUT_FILE)
     fv_problems_add(reader->problems, output->append.node->key_place, "append is for outputs of type file");
-  const FvValue *only_video[] = {&output->codec, &output->bitrate};
+  const FvPipelineValue *only_video[] = {&output->codec, &output->bitrate};
   for (guint i = 0; i < G_N_ELEMENTS(only_video); i++)
     if (only_video[i]->node != NULL && output->kind != FV_OUTPUT_VIDEO)
       fv_problems_add(reader->problems, only_video[i]->node->key_place, "%s is for outputs of type video", only_video[i]->node->key);
@@ -407,7 +411,7 @@ static void read_properties(Reader *reader, const FvYamlNode *node, FvStep *step
   static const FvKey any = {"the value of a property", FV_KEY_SECRET};
   if (!expect_kind(reader, node, FV_YAML_MAPPING, "properties")) return;
   for (const FvYamlNode *child = node->first; child != NULL; child = child->next) {
-    FvValue value = {child, child->text};
+    FvPipelineValue value = {child, child->text};
     if (child->kind != FV_YAML_SCALAR) read_value(reader, &any, child, &value);
     if (value.text == NULL) continue;
     fv_step_set(step, child->key, value.text, child->key_place);
@@ -499,8 +503,8 @@ static void check_cameras(Reader *reader) {
     const FvCameraConfig *camera = g_ptr_array_index(config->cameras, i);
     bool rtsp = camera->uri.text != NULL && g_ascii_strncasecmp(camera->uri.text, "rtsp", 4) == 0;
     bool v4l2 = camera->uri.text != NULL && g_ascii_strncasecmp(camera->uri.text, "v4l2:", 5) == 0;
-    const FvValue *for_rtsp[] = {&camera->username, &camera->password, &camera->transport, &camera->latency};
-    const FvValue *for_v4l2[] = {&camera->width, &camera->height};
+    const FvPipelineValue *for_rtsp[] = {&camera->username, &camera->password, &camera->transport, &camera->latency};
+    const FvPipelineValue *for_v4l2[] = {&camera->width, &camera->height};
     if (camera->uri.node == NULL || camera->uri.node->broken) continue;
     for (guint j = 0; j < G_N_ELEMENTS(for_rtsp); j++)
       if (for_rtsp[j]->node != NULL && !rtsp)
@@ -519,14 +523,15 @@ static void read_document(Reader *reader) {
   read_items(reader, fv_yaml_find(root, "models"), "model", FV_MAX_MODELS, read_model);
   read_items(reader, fv_yaml_find(root, "outputs"), "output", FV_MAX_OUTPUTS, read_output);
   read_items(reader, fv_yaml_find(root, "cameras"), "camera", FV_MAX_CAMERAS, read_camera);
-  const FvYamlNode *pipeline = fv_yaml_find(root, "pipeline");
+  const FvYamlNode *cameras = fv_yaml_find(root, "cameras"), *pipeline = fv_yaml_find(root, "pipeline");
   if (pipeline != NULL) {
     config->steps = fv_chain_new();
     config->steps_place = pipeline->key_place;
     read_steps(reader, pipeline, config->steps);
   }
-  if (fv_yaml_find(root, "cameras") == NULL && pipeline == NULL)
-    fv_problems_add(reader->problems, root->place, "nothing to run: give 'cameras' or 'pipeline'");
+  bool no_camera = cameras == NULL || (cameras->kind == FV_YAML_MAPPING && cameras->count == 0);
+  if (no_camera && pipeline == NULL)
+    fv_problems_add(reader->problems, root->place, "nothing to run: give one or more 'cameras', or a 'pipeline'");
   check_shared_paths(reader);
   check_cameras(reader);
 }

@@ -13,35 +13,35 @@
 #define FV_MAX_SECRET_BYTES 65536
 
 /* A value that a user gave, or not: node is NULL then. */
-typedef struct FvValue {
+typedef struct FvPipelineValue {
   const FvYamlNode *node;
   const char *text; /* the scalar, or what the secret file says */
   double number;    /* of FV_KEY_INTEGER, FV_KEY_NUMBER, FV_KEY_SWITCH (0 or 1) and FV_KEY_CHOICE (index) */
   bool secret;      /* came from a file: shown nowhere */
-} FvValue;
+} FvPipelineValue;
 
-typedef struct FvModelConfig {
+typedef struct FvPipelineModel {
   const char *name;
   FvPlace place;
-  FvValue path, config, labels, device, threads, threshold, iou_threshold, max_detections;
-} FvModelConfig;
+  FvPipelineValue path, config, labels, device, threads, threshold, iou_threshold, max_detections;
+} FvPipelineModel;
 
 typedef struct FvDetectConfig {
-  FvValue model, fps, interval, policy, meta;
+  FvPipelineValue model, fps, interval, policy, meta;
 } FvDetectConfig;
 
 typedef struct FvOverlayConfig {
-  FvValue line_width, font_size, labels, scores;
+  FvPipelineValue line_width, font_size, labels, scores;
 } FvOverlayConfig;
 
 typedef struct FvCameraConfig {
   const char *name;
   FvPlace place;
-  FvValue uri, username, password, transport, latency, width, height, restart;
+  FvPipelineValue uri, username, password, transport, latency, width, height, restart;
   const FvYamlNode *detect_node;
   FvDetectConfig detect;
-  const FvModelConfig *model; /* of detect.model */
-  FvValue overlay_switch;     /* overlay: true or false */
+  const FvPipelineModel *model; /* of detect.model */
+  FvPipelineValue overlay_switch;     /* overlay: true or false */
   FvOverlayConfig overlay;    /* overlay: {…} */
   const FvYamlNode *outputs_node; /* list of names; NULL: every output */
 } FvCameraConfig;
@@ -52,15 +52,15 @@ typedef struct FvOutputConfig {
   const char *name;
   FvPlace place;
   FvOutputType kind;
-  FvValue type, path, append, codec, bitrate;
+  FvPipelineValue type, path, append, codec, bitrate;
 } FvOutputConfig;
 
 typedef struct FvConfig {
   char *file;
   FvYaml *yaml;
   GStringChunk *strings; /* texts of secrets */
-  FvValue version;
-  GPtrArray *models, *cameras, *outputs; /* of Fv…Config, in the order of the file */
+  FvPipelineValue version;
+  GPtrArray *models, *cameras, *outputs; /* of FvPipelineModel, FvCameraConfig, FvOutputConfig, in the order of the file */
   GPtrArray *steps;                      /* of FvStep (chain.h); NULL without pipeline: */
   FvPlace steps_place;
 } FvConfig;
@@ -80,8 +80,10 @@ void fv_config_free(FvConfig *config);
 
 /* True when camera writes to output. */
 bool fv_config_camera_uses(const FvCameraConfig *camera, const FvOutputConfig *output);
+/* auto, cpu, vulkan, vulkan:N or vulkan:NAME; whether the machine has it, only loading a model tells. */
+bool fv_config_device_is_valid(const char *device);
 /* Value's index among the choices of its key, or fallback when it was not given. */
-int fv_value_choice(const FvValue *value, int fallback);
+int fv_pipeline_value_choice(const FvPipelineValue *value, int fallback);
 
 /* Choices of keys, in the order of these enums. */
 typedef enum FvRestart { FV_RESTART_AUTO, FV_RESTART_ALWAYS, FV_RESTART_ON_ERROR, FV_RESTART_NEVER } FvRestart;
@@ -101,7 +103,7 @@ typedef enum FvKeyType {
 typedef struct FvKey {
   const char *name;
   FvKeyType type;
-  size_t offset; /* of the FvValue in the section's struct */
+  size_t offset; /* of the FvPipelineValue in the section's struct */
   bool required;
   double min, max;
   const char *const *choices;

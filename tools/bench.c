@@ -188,7 +188,7 @@ int fv_command_bench(int argc, char **argv) {
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
-    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only", NULL},
+    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
     {0}};
   const FvUsage usage = {command, "MODEL", "Measures load time, latency and memory on made-up input. Times are in milliseconds.", 1, 1};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);

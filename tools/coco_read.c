@@ -27,9 +27,11 @@ static gboolean is_too_deep(const char *text, gsize length) {
 }
 
 static JsonParser *parse(const char *path, FvError *err) {
-  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &error);
   if (!file) {
-    fv_error_set(err, FV_ERR_IO, "%s: cannot be opened", path);
+    gboolean folder = g_file_test(path, G_FILE_TEST_IS_DIR);
+    fv_error_set(err, FV_ERR_IO, "%s: %s", path, folder ? "not a regular file" : g_file_test(path, G_FILE_TEST_EXISTS) ? error->message : "No such file or directory");
     return NULL;
   }
   gsize length = g_mapped_file_get_length(file);
@@ -38,11 +40,11 @@ static JsonParser *parse(const char *path, FvError *err) {
     fv_error_set(err, FV_ERR_LIMIT, "%s: larger than %d MiB, or nested deeper than %d brackets", path, (int)(MAX_BYTES >> 20), MAX_DEPTH);
     return NULL;
   }
-  g_autoptr(GError) error = NULL;
   JsonParser *parser = json_parser_new_immutable();
   JsonNode *root = text && json_parser_load_from_data(parser, text, (gssize)length, &error) ? json_parser_get_root(parser) : NULL;
   if (root && JSON_NODE_HOLDS_OBJECT(root)) return parser;
-  fv_error_set(err, FV_ERR_FORMAT, "%s: not a JSON object%s%s", path, error ? ": " : "", error ? error->message : "");
+  fv_error_set(err, FV_ERR_FORMAT, "%s: not a JSON object%s%s", path, error ? ": " : "",
+               !error ? "" : g_str_has_prefix(error->message, "<data>:") ? error->message + strlen("<data>:") : error->message);
   g_object_unref(parser);
   return NULL;
 }

@@ -9,7 +9,10 @@
 #include <gst/gst.h>
 
 #include "commands.h"
+#include "compose.h"
 #include "elements.h"
+#include "output.h"
+#include "picture.h"
 
 FILE *fv_detect_report(const FvDetectJob *job) {
   if (job->quiet) return NULL;
@@ -33,33 +36,58 @@ static gboolean same_file(const char *a, const char *b) {
   return same;
 }
 
-/* What can be known before anything is loaded, or an output emptied. */
-static int check_job(const FvDetectJob *job) {
-  const char *outputs[] = {job->output, job->json};
-  if (job->model == NULL) return fv_fail_usage("detect", "--model is missing");
-  if (job->threshold < 0 || job->threshold > 1) return fv_fail_usage("detect", "--threshold is 0 to 1, not %g", job->threshold);
-  if (job->iou_threshold < 0 || job->iou_threshold > 1) return fv_fail_usage("detect", "--iou-threshold is 0 to 1, not %g", job->iou_threshold);
-  if (job->max_detections < 0 || job->max_detections > FV_MAX_DETECTIONS) return fv_fail_usage("detect", "--max-detections is 1 to %d", FV_MAX_DETECTIONS);
-  if (job->interval < 1) return fv_fail_usage("detect", "--interval is 1 or more");
-  if (job->options.threads < 0 || job->options.threads > FV_MAX_THREADS) return fv_fail_usage("detect", "--threads is 0 to %d", FV_MAX_THREADS);
-  if (access(job->model, R_OK) != 0) return fv_fail("detect", "cannot read the model '%s': %s", job->model, g_strerror(errno));
-  if (access(job->input, R_OK) != 0) return fv_fail("detect", "cannot read '%s': %s", job->input, g_strerror(errno));
-  for (guint i = 0; i < G_N_ELEMENTS(outputs); i++)
-    if (outputs[i] != NULL && (same_file(outputs[i], job->input) || same_file(outputs[i], job->model)))
-      return fv_fail("detect", "'%s' would overwrite what is read", outputs[i]);
-  if (job->output != NULL && job->json != NULL && strcmp(job->output, job->json) == 0) return fv_fail("detect", "--output and --json name the same file");
+static gboolean in_0_to_1(double value) { return value >= 0 && value <= 1; } /* not NaN */
+
+static int check_numbers(const FvDetectJob *job) {
+  if (!in_0_to_1(job->threshold)) return fv_fail_usage("detect", "--threshold must be 0 to 1, not %g", job->threshold);
+  if (!in_0_to_1(job->iou_threshold)) return fv_fail_usage("detect", "--iou-threshold must be 0 to 1, not %g", job->iou_threshold);
+  if (job->max_detections < 1 || job->max_detections > FV_MAX_DETECTIONS)
+    return fv_fail_usage("detect", "--max-detections must be 1 to %d, not %d", FV_MAX_DETECTIONS, job->max_detections);
+  if (job->interval < 1) return fv_fail_usage("detect", "--interval must be 1 or more, not %d", job->interval);
+  return fv_model_options_check(&job->options, "detect");
+}
+
+static int check_readable(const char *what, const char *path) {
+  if (access(path, R_OK) != 0) return fv_fail("detect", "cannot read %s '%s': %s", what, path, g_strerror(errno));
+  if (g_file_test(path, G_FILE_TEST_IS_DIR)) return fv_fail("detect", "cannot read %s '%s': it is a folder", what, path);
   return FV_EXIT_OK;
 }
 
+static int check_outputs(const FvDetectJob *job, gboolean picture) {
+  const char *outputs[] = {job->output, job->json};
+  gboolean json_file = job->json != NULL && strcmp(job->json, "-") != 0;
+  if (job->output != NULL && picture && !fv_picture_can_write(job->output))
+    return fv_fail_usage("detect", "--output '%s': an annotated picture's name must end with .png, .jpg or .bmp", job->output);
+  if (job->output != NULL && !picture && !fv_compose_can_record(job->output))
+    return fv_fail_usage("detect", "--output '%s': an annotated video's name must end with .mp4, .mkv or .webm", job->output);
+  int result = fv_output_check("detect", "--output", job->output);
+  if (result == FV_EXIT_OK && json_file) result = fv_output_check("detect", "--json", job->json);
+  for (guint i = 0; i < G_N_ELEMENTS(outputs) && result == FV_EXIT_OK; i++)
+    if (outputs[i] != NULL && (same_file(outputs[i], job->input) || same_file(outputs[i], job->model)))
+      result = fv_fail("detect", "'%s' would overwrite what is read", outputs[i]);
+  if (result == FV_EXIT_OK && job->output != NULL && job->json != NULL && strcmp(job->output, job->json) == 0)
+    result = fv_fail_usage("detect", "--output and --json name the same file");
+  return result;
+}
+
+/* What can be known before anything is loaded, or an output emptied. */
+static int check_job(const FvDetectJob *job) {
+  if (job->model == NULL) return fv_fail_usage("detect", "--model is missing");
+  int result = check_numbers(job);
+  if (result == FV_EXIT_OK) result = check_readable("the model", job->model);
+  if (result == FV_EXIT_OK) result = check_readable("the input", job->input);
+  return result == FV_EXIT_OK ? check_outputs(job, is_picture(job->input)) : result;
+}
+
 int fv_command_detect(int argc, char **argv) {
-  FvDetectJob job = {.interval = 1};
+  FvDetectJob job = {.interval = 1, .max_detections = 100};
   const GOptionEntry entries[] = {
     {"model", 'm', 0, G_OPTION_ARG_FILENAME, &job.model, "The detector", "MODEL"},
-    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &job.output, "Annotated copy: .png or .jpg of a picture, .mp4, .mkv or .webm of a video", "FILE"},
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &job.output, "Annotated copy: .png, .jpg or .bmp of a picture, .mp4, .mkv or .webm of a video", "FILE"},
     {"json", 0, 0, G_OPTION_ARG_FILENAME, &job.json, "What was found, one JSON object a frame; - is standard output", "FILE.jsonl"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &job.threshold, "Lowest score, 0 to 1; 0 is the model's own (default 0)", "SCORE"},
     {"iou-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &job.iou_threshold, "Overlap beyond which the weaker box goes, 0 to 1; 0 is the model's own (default 0)", "IOU"},
-    {"max-detections", 0, 0, G_OPTION_ARG_INT, &job.max_detections, "Most objects of a frame, best first", "N"},
+    {"max-detections", 0, 0, G_OPTION_ARG_INT, &job.max_detections, "Most objects of a frame, best first, 1 to 4096 (default 100)", "N"},
     {"interval", 0, 0, G_OPTION_ARG_INT, &job.interval, "Analyse every N-th frame of a video (default 1)", "N"},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &job.quiet, "Print neither progress nor summary", NULL},
     {"config", 0, 0, G_OPTION_ARG_FILENAME, &job.options.config, "Description of the model (default: found by its name)", "FILE.yaml"},

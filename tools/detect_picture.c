@@ -6,6 +6,7 @@
 #include "build.h"
 #include "detect.h"
 #include "meta.h"
+#include "output.h"
 #include "picture.h"
 #include "plugins/json.h"
 
@@ -27,9 +28,8 @@ static int find(Work *work) {
   const FvDetectJob *job = work->job;
   FvError err;
   int result = fv_model_options_open(&job->options, "detect", job->model, &work->model);
-  if (result != FV_EXIT_OK) return result;
-  if (fv_model_description(work->model)->family == FV_FAMILY_NONE) return fv_fail("detect", "%s", fv_model_describe_error(work->model));
-  result = fv_model_options_plan(&job->options, "detect", work->model, 0, NULL, 0, &work->plan);
+  if (result == FV_EXIT_OK) result = fv_model_expect_detector("detect", work->model);
+  if (result == FV_EXIT_OK) result = fv_model_options_plan(&job->options, "detect", work->model, 0, NULL, 0, &work->plan);
   if (result != FV_EXIT_OK) return result;
   FvDetectParams params = {(float)job->threshold, (float)job->iou_threshold, job->max_detections};
   if (fv_session_create(work->plan, &work->session, &err) < 0 || fv_picture_read(job->input, true, &work->picture, &err) < 0)
@@ -44,9 +44,7 @@ static void name_objects(Work *work) {
   for (int i = 0; i < work->count; i++) {
     const FvDetection *found = &work->found[i];
     const char *label = fv_description_label(fv_model_description(work->model), found->label, scratch);
-    FoveaObject object = {.x0 = found->x0, .y0 = found->y0, .x1 = found->x1, .y1 = found->y1, .confidence = found->score,
-                          .label_id = found->label, .label = g_intern_string(label), .id = -1, .landmark_count = found->landmark_count};
-    memcpy(object.landmarks, found->landmarks, sizeof object.landmarks);
+    FoveaObject object = fovea_object_from_detection(found, g_intern_string(label));
     g_array_append_val(work->objects, object);
   }
 }
@@ -65,14 +63,7 @@ static int write_record(const Work *work) {
   GString *line = g_string_new(NULL);
   fovea_json_append_record(line, &record);
   g_free(source);
-  int result = FV_EXIT_OK;
-  GError *error = NULL;
-  if (strcmp(job->json, "-") == 0) {
-    fputs(line->str, stdout);
-  } else if (!g_file_set_contents(job->json, line->str, (gssize)line->len, &error)) {
-    result = fv_fail("detect", "%s", error->message);
-    g_error_free(error);
-  }
+  int result = fv_output_write("detect", job->json, line->str);
   g_string_free(line, TRUE);
   return result;
 }
@@ -168,8 +159,6 @@ static void report(const Work *work) {
 }
 
 int fv_detect_picture(const FvDetectJob *job) {
-  if (job->output != NULL && !fv_picture_can_write(job->output))
-    return fv_fail("detect", "'%s': an annotated picture's name must end with .png, .jpg or .bmp", job->output);
   Work *work = g_new0(Work, 1);
   work->job = job;
   work->objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));

@@ -17,6 +17,7 @@
 typedef struct Run {
   const FvDetectJob *job;
   GstElement *pipeline, *detect;
+  GList *outputs; /* elements behind the detector, the last one first; not started until data arrives */
   GMainLoop *loop;
   FvProgress progress;
   gboolean counting; /* the length is known, the progress bar on */
@@ -84,6 +85,33 @@ static GPtrArray *make_chain(const FvDetectJob *job, FvProblems *problems) {
     fv_step_set(fv_chain_add(chain, "fakesink", NULL, nowhere), "sync", "false", nowhere);
   }
   return chain;
+}
+
+/* --- Outputs ----------------------------------------------------------------------------------------------------- */
+
+static GstElement *next_element(GstElement *element) {
+  GstPad *src = gst_element_get_static_pad(element, "src"), *sink = src != NULL ? gst_pad_get_peer(src) : NULL;
+  GstElement *next = sink != NULL ? gst_pad_get_parent_element(sink) : NULL;
+  gst_clear_object(&src);
+  gst_clear_object(&sink);
+  return next;
+}
+
+/* Starting an output empties its file. That waits until the model is loaded and the input has shown that it is a video: what cannot be
+ * analysed must not cost the user the file of last time. */
+static void hold_outputs(Run *run) {
+  for (GstElement *element = next_element(run->detect); element != NULL; element = next_element(element)) {
+    gst_element_set_locked_state(element, TRUE);
+    run->outputs = g_list_prepend(run->outputs, element);
+  }
+}
+
+static GstPadProbeReturn start_outputs(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+  for (GList *item = ((Run *)user)->outputs; item != NULL; item = item->next) {
+    gst_element_set_locked_state(item->data, FALSE);
+    gst_element_sync_state_with_parent(item->data); /* a failure comes as a message, with its reason */
+  }
+  return GST_PAD_PROBE_REMOVE;
 }
 
 /* --- While it runs ----------------------------------------------------------------------------------------------- */
@@ -207,7 +235,9 @@ static void run_loop(Run *run) {
   guint sources[4] = {gst_bus_add_watch(bus, on_message, run), g_unix_signal_add(SIGINT, on_interrupt, run), g_unix_signal_add(SIGTERM, on_interrupt, run)};
   if (!run->job->quiet) sources[3] = g_timeout_add(PROGRESS_MS, on_tick, run);
   run->started_us = g_get_monotonic_time();
-  gst_element_set_state(run->pipeline, GST_STATE_PLAYING); /* a failure comes as a message, with its reason */
+  /* The model first. Failures come as messages, with their reason, once the pipeline is READY. */
+  gst_element_set_state(run->pipeline, GST_STATE_READY);
+  if (gst_element_set_state(run->detect, GST_STATE_PAUSED) != GST_STATE_CHANGE_FAILURE) gst_element_set_state(run->pipeline, GST_STATE_PLAYING);
   g_main_loop_run(run->loop);
   for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
     if (sources[i] != 0) g_source_remove(sources[i]);
@@ -221,7 +251,9 @@ static void run_pipeline(Run *run) {
   run->objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));
   g_mutex_init(&run->lock);
   fv_tally_init(&run->tally);
+  hold_outputs(run);
   GstPad *pad = gst_element_get_static_pad(run->detect, "src");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, start_outputs, run, NULL);
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, run, NULL);
   gst_object_unref(pad);
   run_loop(run);
@@ -230,6 +262,7 @@ static void run_pipeline(Run *run) {
   if (run->result == FV_EXIT_OK) report(run); /* the element still has its figures */
   gst_element_set_state(run->pipeline, GST_STATE_NULL);
   if (run->result == FV_EXIT_OK && run->interrupted) run->result = FV_EXIT_INTERRUPTED;
+  g_list_free_full(run->outputs, gst_object_unref);
   gst_object_unref(run->detect);
   g_main_loop_unref(run->loop);
   fv_tally_finish(&run->tally);

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "options.h"
+#include "output.h"
 #include "picture.h"
 #include "progress.h"
 
@@ -96,13 +97,8 @@ static int evaluate(Evaluation *it, const Settings *settings) {
 }
 
 static int write_results(Evaluation *it, const char *path) {
-  GError *error = NULL;
   char *text = fv_json_take(&it->results);
-  int result = FV_EXIT_OK;
-  if (!g_file_set_contents(path, text, -1, &error)) {
-    result = fv_fail(command, "%s", error->message);
-    g_error_free(error);
-  }
+  int result = fv_output_write(command, path, text);
   g_free(text);
   return result;
 }
@@ -146,14 +142,15 @@ static int check_settings(const Settings *settings) {
   if (!(settings->iou_threshold >= 0 && settings->iou_threshold <= 1)) return fv_fail_usage(command, "--iou-threshold must be 0 to 1, not %g", settings->iou_threshold);
   if (settings->max_detections < 1 || settings->max_detections > FV_MAX_DETECTIONS)
     return fv_fail_usage(command, "--max-detections must be 1 to %d, not %d", FV_MAX_DETECTIONS, settings->max_detections);
-  return FV_EXIT_OK;
+  if (!g_file_test(settings->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", settings->images);
+  return fv_output_check(command, "--detections", settings->detections);
 }
 
 static int load(Evaluation *it, const Settings *settings, const FvModelOptions *options, const char *path) {
   FvError err;
   int result = fv_model_options_open(options, command, path, &it->model);
+  if (result == FV_EXIT_OK) result = fv_model_expect_detector(command, it->model);
   if (result != FV_EXIT_OK) return result;
-  if (fv_model_description(it->model)->family == FV_FAMILY_NONE) return fv_fail(command, "%s", fv_model_describe_error(it->model));
   if (!(it->coco = fv_coco_read(settings->annotations, &err))) return fv_fail(command, "%s", err.message);
   result = map_labels(it);
   if (result == FV_EXIT_OK) result = fv_model_options_plan(options, command, it->model, 0, NULL, 0, &it->plan);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "json.h"
 #include "options.h"
 
 static const char command[] = "infer";
@@ -91,7 +92,7 @@ static int fill_input(const Inference *it, int index) {
   if (!to) return FV_EXIT_OK; /* a constant of the plan */
   if (to->rank != from->rank || memcmp(to->dims, from->dims, sizeof to->dims[0] * (size_t)to->rank) != 0) {
     char wanted[160], got[160];
-    return fv_fail(command, "input '%s' is %s, but the file holds %s; --input-shape changes open dimensions", fv_session_input_name(it->session, index),
+    return fv_fail(command, "input '%s' is %s, but the file holds %s; --input-shape changes what it is", fv_session_input_name(it->session, index),
                    fv_tensor_describe(to, wanted, sizeof wanted), fv_tensor_describe(from, got, sizeof got));
   }
   return fv_tensor_copy(to, from, &err) < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;
@@ -118,41 +119,67 @@ static int check_paths(const Inference *it, char **paths) {
   return FV_EXIT_OK;
 }
 
-static int write_outputs(const Inference *it, const char *directory) {
+static void print_text(const Inference *it, char **paths) {
+  char text[160];
+  for (int i = 0; paths[i]; i++)
+    printf("%s %s -> %s\n", fv_session_output_name(it->session, i), fv_tensor_describe(fv_session_output(it->session, i), text, sizeof text), paths[i]);
+}
+
+static void print_json(const Inference *it, char **paths) {
+  FvPlanInfo plan = fv_plan_info(it->plan);
+  FvJson json;
+  fv_json_init(&json);
+  fv_json_open(&json, NULL, '{');
+  fv_json_string(&json, "model", fv_model_info(it->model).path);
+  fv_json_string(&json, "device", plan.device);
+  fv_json_int(&json, "threads", plan.threads);
+  fv_json_open(&json, "outputs", '[');
+  for (int i = 0; paths[i]; i++) {
+    const FvTensor *output = fv_session_output(it->session, i);
+    fv_json_open(&json, NULL, '{');
+    fv_json_string(&json, "name", fv_session_output_name(it->session, i));
+    fv_json_string(&json, "dtype", fv_dtype_name(output->dtype));
+    fv_json_ints(&json, "shape", output->dims, output->rank);
+    fv_json_string(&json, "file", paths[i]);
+    fv_json_close(&json, '}');
+  }
+  fv_json_close(&json, ']');
+  fv_json_close(&json, '}');
+  fv_json_print(&json);
+}
+
+static int write_outputs(const Inference *it, const char *directory, bool json) {
   int count = fv_session_output_count(it->session);
   char **paths = g_new0(char *, count + 1);
   FvError err;
   for (int i = 0; i < count; i++) paths[i] = output_path(directory, fv_session_output_name(it->session, i));
   int result = check_paths(it, paths);
   for (int i = 0; i < count && result == FV_EXIT_OK; i++) {
-    const FvTensor *output = fv_session_output(it->session, i);
-    char text[160];
-    if (fv_npy_write(paths[i], output, &err) < 0)
-      result = fv_fail(command, "%s", err.message);
-    else
-      printf("%s %s -> %s\n", fv_session_output_name(it->session, i), fv_tensor_describe(output, text, sizeof text), paths[i]);
+    if (fv_npy_write(paths[i], fv_session_output(it->session, i), &err) < 0) result = fv_fail(command, "%s", err.message);
   }
+  if (result == FV_EXIT_OK) (json ? print_json : print_text)(it, paths);
   g_strfreev(paths);
   return result;
 }
 
-static int run(Inference *it, const FvModelOptions *options, unsigned flags, const char *directory) {
+static int run(Inference *it, const FvModelOptions *options, unsigned flags, const char *directory, bool json) {
   FvError err;
   int result = make_session(it, options, flags);
   for (int i = 0; i < it->input_count && result == FV_EXIT_OK; i++) result = fill_input(it, i);
   if (result != FV_EXIT_OK) return result;
   if (fv_session_run(it->session, &err) < 0) return fv_fail(command, "%s", err.message);
   if (g_mkdir_with_parents(directory, 0777) < 0) return fv_fail(command, "%s: %s", directory, g_strerror(errno));
-  return write_outputs(it, directory);
+  return write_outputs(it, directory, json);
 }
 
 int fv_command_infer(int argc, char **argv) {
   FvModelOptions options = {0};
   char **inputs = NULL, *directory = NULL;
-  gboolean reference = FALSE;
+  gboolean reference = FALSE, json = FALSE;
   const GOptionEntry entries[] = {
     {"input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &inputs, "Value of an input; repeatable. Without NAME: of the next input without one", "[NAME=]FILE.npy"},
     {"output-dir", 'o', 0, G_OPTION_ARG_FILENAME, &directory, "Where outputs are written, made if missing (default .)", "DIR"},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
     {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
@@ -164,7 +191,7 @@ int fv_command_infer(int argc, char **argv) {
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&options, command, argv[1], &it.model);
   if (result == FV_EXIT_OK) result = read_inputs(&it, inputs);
-  if (result == FV_EXIT_OK) result = run(&it, &options, reference ? FV_PLAN_REFERENCE : 0, directory ? directory : ".");
+  if (result == FV_EXIT_OK) result = run(&it, &options, reference ? FV_PLAN_REFERENCE : 0, directory ? directory : ".", json);
   for (int i = 0; i < it.input_count; i++) fv_tensor_release(&it.given[i]);
   g_free(it.given);
   fv_session_destroy(&it.session);

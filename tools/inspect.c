@@ -212,7 +212,7 @@ int fv_command_inspect(int argc, char **argv) {
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
-    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Plan with reference kernels only", NULL},
+    {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
     {0}};
   const FvUsage usage = {"inspect", "MODEL", "Shows inputs, outputs, family, operators, parameters, work, memory and the kernel of every step.", 1, 1};
   FvError err;
@@ -222,7 +222,7 @@ int fv_command_inspect(int argc, char **argv) {
   if (result == FV_EXIT_OK) {
     FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = reference ? FV_PLAN_REFERENCE : 0};
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
-    if (code == FV_ERR_INVALID || code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
+    if (code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
     it.plan_error = code < 0 ? err.message : NULL;
     FvError ignored;
     if (it.plan) fv_session_create(it.plan, &it.session, &ignored);

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fovea/limits.h>
+
+#include "config.h"
+
 static void complain(const char *command, const char *format, va_list args) {
   char *sentence = g_strdup_vprintf(format, args);
   fprintf(stderr, "fovea %s: %s\n", command, sentence);
@@ -86,8 +90,16 @@ bool fv_shape_parse(char *text, FvInputShape *shape) {
   return false;
 }
 
+int fv_model_options_check(const FvModelOptions *options, const char *command) {
+  if (options->threads < 0 || options->threads > FV_MAX_THREADS)
+    return fv_fail_usage(command, "--threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, options->threads);
+  if (options->device != NULL && !fv_config_device_is_valid(options->device))
+    return fv_fail_usage(command, "--device '%s' is unknown; it is one of auto, cpu, vulkan, vulkan:N, vulkan:NAME", options->device);
+  return FV_EXIT_OK;
+}
+
 int fv_model_options_open(const FvModelOptions *options, const char *command, const char *path, FvModel **model) {
-  int count = options->input_shapes ? (int)g_strv_length(options->input_shapes) : 0, result = FV_EXIT_OK;
+  int count = options->input_shapes ? (int)g_strv_length(options->input_shapes) : 0, result = fv_model_options_check(options, command);
   FvInputShape *shapes = g_new0(FvInputShape, count + 1);
   char **texts = g_strdupv(options->input_shapes);
   FvError err;
@@ -99,6 +111,14 @@ int fv_model_options_open(const FvModelOptions *options, const char *command, co
   g_strfreev(texts);
   g_free(shapes);
   return result;
+}
+
+int fv_model_expect_detector(const char *command, const FvModel *model) {
+  FvFamily family = fv_model_description(model)->family;
+  if (family == FV_FAMILY_NONE) return fv_fail(command, "%s", fv_model_describe_error(model));
+  if (family == FV_FAMILY_EMBEDDING)
+    return fv_fail(command, "%s gives feature vectors and finds no objects; use a detector or a classifier", fv_model_info(model).path);
+  return FV_EXIT_OK;
 }
 
 int fv_model_options_plan(const FvModelOptions *options, const char *command, FvModel *model, unsigned flags, const FvNamedTensor *constants,

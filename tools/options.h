@@ -41,16 +41,21 @@ typedef struct FvModelOptions {
 #define FV_MODEL_OPTIONS(o) \
   {"config", 0, 0, G_OPTION_ARG_FILENAME, &(o).config, "Description of the model (default: found by its name)", "FILE.yaml"}, \
   {"labels", 0, 0, G_OPTION_ARG_FILENAME, &(o).labels, "Class names, one a line (default: those of the description)", "FILE"}, \
-  {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Fix an input's open dimensions, 0 keeps one; repeatable", "[NAME=]1x3x320x320"}
+  {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Dimensions of an input, open or not; 0 keeps one; repeatable", "[NAME=]1x3x320x320"}
 #define FV_DEVICE_OPTIONS(o) \
-  {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "cpu, vulkan, vulkan:N or auto (default auto)", "DEVICE"}, \
+  {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "auto, cpu, vulkan, vulkan:N or vulkan:NAME (default auto)", "DEVICE"}, \
   {"threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"}
 
 void fv_model_options_finish(FvModelOptions *options);
-/* Both say what is wrong and return an exit code. */
+/* Whether the numbers and words can be right at all; opening a model begins with it. */
+int fv_model_options_check(const FvModelOptions *options, const char *command);
+/* All say what is wrong and return an exit code. */
 int fv_model_options_open(const FvModelOptions *options, const char *command, const char *path, FvModel **model);
 int fv_model_options_plan(const FvModelOptions *options, const char *command, FvModel *model, unsigned flags, const FvNamedTensor *constants,
                           int constant_count, FvPlan **plan);
+
+/* Refuses a model whose outputs hold no objects. */
+int fv_model_expect_detector(const char *command, const FvModel *model);
 
 /* Parses "[NAME=]1x3x320x320". The name is cut out of text; false when it is no shape. */
 bool fv_shape_parse(char *text, FvInputShape *shape);

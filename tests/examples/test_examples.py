@@ -3,7 +3,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
+import tap
 
 FOVEA, DETECT_IMAGE, RUN_PIPELINE = (os.path.abspath(path) for path in sys.argv[1:4])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
@@ -85,17 +87,4 @@ def test_run_pipeline_in_python(tmp):
     assert rc == 0 and out.splitlines()[-2:] == ['door finished ', f'door: face {4 * FRAMES}'], (out, err)
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
-    print('1..%d' % len(tests))
-    for i, (name, test) in enumerate(tests):
-        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
-        with tempfile.TemporaryDirectory() as tmp:
-            try:
-                skipped = test(tmp)
-                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''), flush=True)
-            except Exception as error:  # a failed assertion, or an answer that cannot be read
-                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')), flush=True)
-
-
-main()
+tap.run(globals())

@@ -4,7 +4,7 @@
 #include <json-glib/json-glib.h>
 #include <locale.h>
 
-#include "json.h"
+#include "framerecord.h"
 
 static JsonObject *parse_line(const gchar *line) {
   GError *error = NULL;
@@ -263,12 +263,46 @@ static void wall_clock_and_gaps_are_told(void) {
   g_free(directory);
 }
 
+/* Without a stamp of the source, UTC comes from the clock of a live pipeline, and from nothing else. */
+static void only_live_frames_are_dated_by_the_clock(void) {
+  GstElement *element = gst_object_ref_sink(gst_element_factory_make("fakesink", NULL));
+  GstClock *clock = gst_system_clock_obtain();
+  GArray *objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));
+  GstBuffer *buffer = test_frame(GST_VIDEO_FORMAT_NV12, 64, 48, 0, 5 * GST_SECOND);
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.start = segment.position = 2 * GST_SECOND; /* the frame runs at 3 s */
+  segment.time = 0;
+  gst_element_set_clock(element, clock);
+  gst_element_set_base_time(element, gst_clock_get_time(clock) - 3 * GST_SECOND);
+  FoveaFrameContext context = {.source = "gate", .width = 64, .height = 48, .segment = &segment, .element = element, .live = TRUE, .seq = 7};
+  FoveaRecord record;
+  fovea_frame_record(buffer, &context, objects, &record);
+  g_assert_cmpstr(record.source, ==, "gate");
+  g_assert_cmpstr(record.clock, ==, "system");
+  g_assert_cmpint(ABS(record.utc - g_get_real_time()), <, G_USEC_PER_SEC * 60);
+  g_assert_cmpuint(record.timestamp, ==, 3 * GST_SECOND);
+  g_assert_cmpuint(record.seq, ==, 7);
+  context.live = FALSE;
+  fovea_frame_record(buffer, &context, objects, &record);
+  g_assert_cmpint(record.utc, ==, -1);
+  context.live = TRUE;
+  context.element = NULL;
+  fovea_frame_record(buffer, &context, objects, &record);
+  g_assert_cmpint(record.utc, ==, -1);
+  gst_buffer_unref(buffer);
+  g_array_unref(objects);
+  gst_object_unref(clock);
+  gst_object_unref(element);
+}
+
 int main(int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/plugins/publish/writes-one-object-a-frame", writes_one_object_a_frame);
   g_test_add_func("/plugins/publish/leaves-out-empty-frames-when-told", leaves_out_empty_frames_when_told);
   g_test_add_func("/plugins/publish/wall-clock-and-gaps-are-told", wall_clock_and_gaps_are_told);
+  g_test_add_func("/plugins/publish/only-live-frames-are-dated-by-the-clock", only_live_frames_are_dated_by_the_clock);
   g_test_add_func("/plugins/publish/unwritable-file-is-an-error", unwritable_file_is_an_error);
   g_test_add_func("/plugins/publish/full-disk-does-not-stop-the-stream", full_disk_does_not_stop_the_stream);
   g_test_add_func("/plugins/json/writes-anything-as-json", writes_anything_as_json);

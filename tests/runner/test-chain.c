@@ -94,6 +94,7 @@ typedef struct BuildCase {
 static const BuildCase build_cases[] = {
   {"fits", "[{element: videotestsrc, properties: {pattern: ball, is-live: yes}}, {element: fakesink}]", ""},
   {"an element nearly right", "[{element: vidoetestsrc}, {element: fakesink}]", "t.yaml:2:22: error: there is no element 'vidoetestsrc' (did you mean 'videotestsrc'?)"},
+  {"a prefix of a package's elements is no reason to install it", "[{element: videotestsc}, {element: fakesink}]", "t.yaml:2:22: error: there is no element 'videotestsc' (did you mean 'videotestsrc'?)"},
   {"an element of a package", "[{element: avdec_nothing}]", "t.yaml:2:22: error: there is no element 'avdec_nothing': install gstreamer1.0-libav"},
   {"a property nearly right", "[{element: fakesink, properties: {snyc: true}}]", "t.yaml:2:45: error: element fakesink has no property 'snyc' (did you mean 'sync'?)"},
   {"a property that is read only", "[{element: fakesink, properties: {stats: x}}]", "t.yaml:2:45: error: property stats of fakesink cannot be set"},

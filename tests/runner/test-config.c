@@ -15,9 +15,10 @@ static const Case cases[] = {
    "outputs: {log: {type: file, path: '/tmp/{camera}.jsonl', append: true}}\n", ""},
   {"outputs called by their type", HEAD "cameras: {a: {uri: a.mp4}}\noutputs: {stdout: {}, display: {}, file: {path: x}, video: {path: x.mp4}}\n", ""},
   {"a raw pipeline", "version: 1\npipeline: [{element: videotestsrc, properties: {num-buffers: 3}}, {caps: video/x-raw}, {tee: {a: [{element: fakesink}], b: [{element: fakesink}]}}]\n", ""},
-  {"no version", "cameras: {a: {uri: a.mp4}}\n", "t.yaml:1:1: error: document needs the key 'version'"},
-  {"another version", "version: 2\ncameras: {a: {uri: a.mp4}}\n", "t.yaml:1:10: error: version must be a whole number from 1 to 1, not '2'"},
-  {"nothing to run", "version: 1\n", "t.yaml:1:1: error: nothing to run: give 'cameras' or 'pipeline'"},
+  {"no version", "cameras: {a: {uri: a.mp4}}\n", "t.yaml:1:1: error: the file needs the key 'version'"},
+  {"another version", "version: 2\ncameras: {a: {uri: a.mp4}}\n", "t.yaml:1:10: error: version must be 1, not '2'"},
+  {"nothing to run", "version: 1\n", "t.yaml:1:1: error: nothing to run: give one or more 'cameras', or a 'pipeline'"},
+  {"no camera", "version: 1\ncameras: {}\n", "t.yaml:1:1: error: nothing to run: give one or more 'cameras', or a 'pipeline'"},
   {"no mapping at all", "- 1\n", "t.yaml:1:1: error: the file must be a mapping of keys, not a list"},
   {"a key nearly right", HEAD "cameras: {a: {url: a.mp4}}\n",
    "t.yaml:3:15: error: unknown key 'url' (did you mean 'uri'?)\nt.yaml:3:11: error: camera a needs the key 'uri'"},
@@ -34,7 +35,7 @@ static const Case cases[] = {
    "t.yaml:2:34: error: threshold must be a number from 0 to 1, not 'nan'\nt.yaml:2:48: error: threads must be a whole number from 0 to 64, not '2.5'\n"
    "t.yaml:2:68: error: iou-threshold must be a number from 0 to 1, not '0.5'"},
   {"a device that is none", "version: 1\nmodels: {m: {path: p, device: cuda}}\ncameras: {a: {uri: a.mp4}}\n",
-   "t.yaml:2:31: error: device must be auto, cpu, vulkan or vulkan:N, not 'cuda'"},
+   "t.yaml:2:31: error: device must be auto, cpu, vulkan, vulkan:N or vulkan:NAME, not 'cuda'"},
   {"a model that is not there", HEAD "cameras: {a: {uri: a.mp4, detect: {model: n}}}\n", "t.yaml:3:43: error: there is no model 'n' (did you mean 'm'?)"},
   {"a choice nearly right", HEAD "cameras: {a: {uri: a.mp4, detect: {model: m, policy: keep-al}}}\n",
    "t.yaml:3:54: error: policy must be one of auto, keep-all, keep-newest, not 'keep-al' (did you mean 'keep-all'?)"},
@@ -95,8 +96,8 @@ static void check_values(void) {
   g_assert_cmpstr(camera->password.text, ==, "open sesame");
   g_assert_true(camera->password.secret);
   g_assert_false(camera->username.secret);
-  g_assert_cmpint(fv_value_choice(&camera->transport, 0), ==, 1);
-  g_assert_cmpint(fv_value_choice(&camera->restart, FV_RESTART_AUTO), ==, FV_RESTART_AUTO);
+  g_assert_cmpint(fv_pipeline_value_choice(&camera->transport, 0), ==, 1);
+  g_assert_cmpint(fv_pipeline_value_choice(&camera->restart, FV_RESTART_AUTO), ==, FV_RESTART_AUTO);
   g_assert_true(fv_config_camera_uses(camera, g_ptr_array_index(config->outputs, 0)));
   fv_config_free(config);
 }

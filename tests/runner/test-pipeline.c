@@ -285,7 +285,7 @@ static void check_errors(void) {
   g_assert_null(fovea_pipeline_new_from_data("version: 1\nversoin: 2\n", -1, "t.yaml", &error));
   g_assert_error(error, FOVEA_PIPELINE_ERROR, FOVEA_PIPELINE_ERROR_CONFIG);
   g_assert_cmpstr(error->message, ==, "t.yaml:2:1: error: unknown key 'versoin' (did you mean 'version'?)\n"
-                                      "t.yaml:1:1: error: nothing to run: give 'cameras' or 'pipeline'");
+                                      "t.yaml:1:1: error: nothing to run: give one or more 'cameras', or a 'pipeline'");
   g_clear_error(&error);
   g_assert_null(fovea_pipeline_new_from_file("/nowhere/t.yaml", &error));
   g_assert_error(error, FOVEA_PIPELINE_ERROR, FOVEA_PIPELINE_ERROR_CONFIG);

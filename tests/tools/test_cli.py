@@ -3,10 +3,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import onnx_bytes as ob
+sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
+import tap
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
@@ -90,6 +91,15 @@ def test_infer_writes_outputs_by_safe_names(tmp):
         assert ob.read_npy(tmp + '/made/here/out_sum_0.npy') == ((1, 2, 3), [11, 22, 33, 44, 55, 66])
 
 
+def test_infer_tells_its_outputs_as_json(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    x = write(tmp + '/x.npy', ob.npy(ob.F32, (1, 2, 3), [1] * 6))
+    rc, out, err = fovea('infer', model, '--input', x, '--input', x, '--output-dir', tmp, '--json', '--threads', '1')
+    assert rc == 0 and err == '', err
+    assert json.loads(out) == {'model': model, 'device': 'cpu', 'threads': 1,
+                               'outputs': [{'name': 'out/sum:0', 'dtype': 'f32', 'shape': [1, 2, 3], 'file': tmp + '/out_sum_0.npy'}]}, out
+
+
 def test_infer_takes_shapes_as_inputs(tmp):
     model = write(tmp + '/reshape.onnx', reshape_model())
     x = write(tmp + '/x.npy', ob.npy(ob.F32, (2, 3), [1, 2, 3, 4, 5, 6]))
@@ -132,6 +142,29 @@ def test_bad_models_and_devices(tmp):
     refuses(1, 'vulkan:99', 'inspect', model, '--device', 'vulkan:99')
     refuses(2, 'threads must be', 'bench', model, '--threads', '99')
     refuses(2, "device 'tpu' is unknown", 'bench', model, '--device', 'tpu')
+    for command in ('inspect', 'infer', 'bench'):
+        refuses(2, 'threads must be', command, model, '--threads', '-1')
+
+
+def keys_of(value):
+    """Every key of an object and of the objects in it, but not those that are names of operators and classes."""
+    if isinstance(value, list):
+        return set().union(*[keys_of(item) for item in value])
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*[keys_of(item) for key, item in value.items() if key not in ('operators', 'per_class')])
+
+
+def test_every_json_key_is_documented(tmp):
+    with open(os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'docs', 'commands.md')) as file:
+        page = file.read()
+    model = write(tmp + '/sum.onnx', sum_model())
+    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices']):
+        rc, out, err = fovea(*args, '--json')
+        assert rc == 0, err
+        section = page.split('\n## %s\n' % args[0])[1].split('\n## ')[0] + page.split('\n## inspect\n')[1].split('\n## ')[0]
+        missing = [key for key in keys_of(json.loads(out)) if '`%s`' % key not in section]
+        assert not missing, (args[0], missing)
 
 
 def test_inspect(tmp):
@@ -146,6 +179,10 @@ def test_inspect(tmp):
     rc, out, err = fovea('inspect', model)
     assert rc == 0 and 'Add 1' in out and 'left f32[1,3,8]' in out, out
     refuses(2, "--input-shape 'left=2y3'", 'inspect', model, '--input-shape', 'left=2y3')
+    fixed = write(tmp + '/fixed.onnx', sum_model((1, 3, 8)))
+    rc, out, err = fovea('inspect', fixed, '--json', '--input-shape', 'left=4x0x16', '--input-shape', 'right=4x0x16')
+    assert rc == 0 and json.loads(out)['outputs'][0]['shape'] == [4, 3, 16], (out, err)
+    refuses(1, 'with the input shape given', 'inspect', fixed, '--input-shape', 'left=1x3x5')
     refuses(1, "no input 'up'", 'inspect', model, '--input-shape', 'up=1x3x8')
 
 
@@ -204,17 +241,4 @@ def test_eval_measures_a_real_detector(tmp):
     refuses(1, 'absent.json', 'eval', model, '--images', tmp, '--annotations', tmp + '/absent.json')
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
-    print('1..%d' % len(tests))
-    for i, (name, test) in enumerate(tests):
-        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
-        with tempfile.TemporaryDirectory() as tmp:
-            try:
-                skipped = test(tmp)
-                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''))
-            except Exception as error:  # a failed assertion, or an answer that cannot be read
-                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')))
-
-
-main()
+tap.run(globals())

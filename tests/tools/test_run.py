@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
+import tap
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
@@ -117,13 +119,21 @@ def test_detect_refuses_in_one_sentence(tmp):
     rubbish, model = write(tmp + '/rubbish.mp4', 'rubbish\n' * 100), write(tmp + '/model.onnx', 'no model')
     refuses(2, '--model is missing', 'detect', rubbish)
     refuses(2, 'INPUT is missing', 'detect', '--model', model)
-    refuses(2, '--threshold is 0 to 1', 'detect', '--model', model, '--threshold', '2', rubbish)
-    refuses(2, '--interval is 1 or more', 'detect', '--model', model, '--interval', '0', rubbish)
+    refuses(2, '--threshold must be 0 to 1', 'detect', '--model', model, '--threshold', '2', rubbish)
+    refuses(2, '--threshold must be 0 to 1', 'detect', '--model', model, '--threshold', 'nan', rubbish)
+    refuses(2, '--interval must be 1 or more', 'detect', '--model', model, '--interval', '0', rubbish)
+    refuses(2, '--max-detections must be 1 to', 'detect', '--model', model, '--max-detections', '0', rubbish)
+    refuses(2, '--threads must be 0', 'detect', '--model', model, '--threads', '1000', rubbish)
+    refuses(2, "--device 'tpu' is unknown", 'detect', '--model', model, '--device', 'tpu', rubbish)
+    refuses(2, "--device 'vulkan:' is unknown", 'detect', '--model', model, '--device', 'vulkan:', rubbish)
+    refuses(1, 'it is a folder', 'detect', '--model', model, tmp)
+    refuses(1, '--output \'/nowhere/o.mp4\' cannot be written: there is no folder \'/nowhere\'', 'detect', '--model', model, rubbish, '--output', '/nowhere/o.mp4')
+    refuses(1, 'is a folder', 'detect', '--model', model, rubbish, '--json', tmp)
     refuses(1, 'cannot read the model', 'detect', '--model', tmp + '/absent.onnx', rubbish)
     refuses(1, 'cannot read', 'detect', '--model', model, tmp + '/absent.mp4')
     refuses(1, 'would overwrite', 'detect', '--model', model, rubbish, '--output', rubbish)
-    refuses(1, 'must end with .mp4, .mkv or .webm', 'detect', '--model', model, rubbish, '--output', tmp + '/o.avi')
-    refuses(1, 'must end with .png, .jpg or .bmp', 'detect', '--model', model, write(tmp + '/a.png', 'x'), '--output', tmp + '/o.mp4')
+    refuses(2, 'must end with .mp4, .mkv or .webm', 'detect', '--model', model, rubbish, '--output', tmp + '/o.avi')
+    refuses(2, 'must end with .png, .jpg or .bmp', 'detect', '--model', model, write(tmp + '/a.png', 'x'), '--output', tmp + '/o.mp4')
     refuses(1, 'model.onnx', 'detect', '--model', model, clip(tmp))
     if not os.path.exists(MODEL):
         return SKIP
@@ -136,6 +146,43 @@ def test_detect_refuses_in_one_sentence(tmp):
     refuses(1, 'cut.mkv', 'detect', '--model', MODEL, tmp + '/cut.mkv')
 
 
+def test_detect_leaves_outputs_alone_until_it_can_work(tmp):
+    model, rubbish = write(tmp + '/model.onnx', 'no model'), write(tmp + '/rubbish.mp4', 'rubbish\n' * 100)
+    old = [write(tmp + '/old.mp4', 'kept'), write(tmp + '/old.jsonl', 'kept')]
+    failures = [('model.onnx', model, clip(tmp))]
+    if os.path.exists(MODEL):
+        failures.append(('rubbish.mp4: ', MODEL, rubbish))
+    for sentence, its_model, video in failures:
+        refuses(1, sentence, 'detect', '--model', its_model, video, '--output', tmp + '/new.mp4', '--json', tmp + '/new.jsonl')
+        assert not os.path.exists(tmp + '/new.mp4') and not os.path.exists(tmp + '/new.jsonl'), sentence
+        refuses(1, sentence, 'detect', '--model', its_model, video, '--output', old[0], '--json', old[1])
+        for path in old:
+            with open(path) as file:
+                assert file.read() == 'kept', path
+
+
+def test_detect_writes_records_to_devices(tmp):
+    if not os.path.exists(MODEL):
+        return SKIP
+    rc, out, err = fovea('detect', '--model', MODEL, FACES, '--json', '/dev/stdout', '--quiet')
+    assert rc == 0 and len(json.loads(out)['objects']) == 4, (out, err)
+
+
+def test_configs_of_a_build_tree_are_found(tmp):
+    if not os.path.exists(MODEL) or not os.path.isdir(os.path.dirname(FOVEA) + '/../../configs'):
+        return SKIP + ', or the build folder is elsewhere'
+    environment = {name: value for name, value in os.environ.items() if name != 'FOVEA_CONFIG_DIR'}
+    done = subprocess.run([FOVEA, 'inspect', MODEL, '--json'], capture_output=True, text=True, env=environment, cwd=tmp)
+    assert json.loads(done.stdout)['description_source'] == 'file', done.stdout[:2000]
+
+
+def test_check_finds_folders_missing(tmp):
+    text = write(tmp + '/f.yaml', "version: 1\ncameras: {a: {uri: '%s'}}\noutputs: {file: {path: '%s/none/o.jsonl'}}\n" % (clip(tmp), tmp))
+    rc, out, err = fovea('check', text)
+    assert rc == 1 and "f.yaml:3:24: error: cannot write '%s/none/o.jsonl': there is no folder '%s/none'" % (tmp, tmp) in err, err
+    assert len(err.splitlines()) == 1, err
+
+
 def test_check_tells_every_problem(tmp):
     bad = write(tmp + '/bad.yaml', 'version: 1\nmodels: {m: {path: /nowhere.onnx, thresold: 1}}\ncameras: {a: {uri: /nowhere.mp4, detect: {modle: m}}}\n')
     rc, out, err = fovea('check', bad)
@@ -143,6 +190,8 @@ def test_check_tells_every_problem(tmp):
     assert err.splitlines() == [bad + ":2:35: error: unknown key 'thresold' (did you mean 'threshold'?)",
                                 bad + ":3:43: error: unknown key 'modle' (did you mean 'model'?)",
                                 bad + ":3:34: error: detect needs the key 'model'"], err
+    rc, out, _ = fovea('check', bad, '--json')
+    assert rc == 1 and json.loads(out) == {'problems': err.splitlines(), 'cameras': []}, out
     absent = write(tmp + '/absent.yaml', 'version: 1\nmodels: {m: {path: /nowhere.onnx}}\ncameras: {a: {uri: /nowhere.mp4, detect: {model: m}}}\n')
     rc, out, err = fovea('check', absent)
     assert rc == 1 and [line.split(': error: ')[1] for line in err.splitlines()] == [
@@ -166,6 +215,8 @@ def test_check_accepts_every_example(tmp):
         rc, out, err = fovea('check', PIPELINES + '/' + name, **settings(tmp, MODEL=model))
         assert rc == 0 and err == '' and 'gst-launch-1.0 -e ' in out and 'foveadetect' in out, (name, out, err)
         assert 'sesame' not in out, name
+        rc, told, err = fovea('check', PIPELINES + '/' + name, '--json', **settings(tmp, MODEL=model))
+        assert json.loads(told)['problems'] == [] and all(camera['launch'] in out for camera in json.loads(told)['cameras']), (out, told)
         rc, out, err = fovea('check', PIPELINES + '/' + name, MODEL='')
         assert rc == 1 and PIPELINES + '/' + name + ':' in err, (name, err)
 
@@ -213,17 +264,4 @@ def test_run_of_a_camera_that_is_away(tmp):
     assert child.returncode == 0 and 'gate: stopped' in rest and 'sesame' not in seen + rest, (child.returncode, seen, rest)
 
 
-def main():
-    tests = [(name, test) for name, test in sorted(globals().items()) if name.startswith('test_')]
-    print('1..%d' % len(tests))
-    for i, (name, test) in enumerate(tests):
-        title = '%d - %s' % (i + 1, name[5:].replace('_', '-'))
-        with tempfile.TemporaryDirectory() as tmp:
-            try:
-                skipped = test(tmp)
-                print('ok %s%s' % (title, ' # SKIP ' + skipped if skipped else ''), flush=True)
-            except Exception as error:  # a failed assertion, or an answer that cannot be read
-                print('not ok %s\n# %s: %s' % (title, type(error).__name__, str(error).replace('\n', '\n# ')), flush=True)
-
-
-main()
+tap.run(globals())
