@@ -30,6 +30,7 @@ static const struct {
   [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 1000, 4, 0},
   [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 10000, 4, 0},
   [FV_CODER_LZ78] = {"lz78", fv_lz78_encode, fv_lz78_decode, 10000, 4, 0},
+  [FV_CODER_ZSTD] = {"zstd", fv_zstd_encode, fv_zstd_decode, 1000, 1, 0},
 };
 
 void fv_bytes_finish(FvBytes *bytes) {
