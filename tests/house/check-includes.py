@@ -10,6 +10,7 @@ import sys
 # A file may include headers of its own layer and of those named here.
 CORE = {
     "base": [],
+    "compress": ["base"],
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
@@ -17,8 +18,8 @@ CORE = {
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],
-    "model": ["import", "vision", "graph", "ir", "base"],
-    "session": ["model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
+    "model": ["compress", "import", "vision", "graph", "ir", "base"],
+    "session": ["compress", "model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
 }
 # Above the core: who may include whose headers (public core headers are open to all).
 UPPER = {"plugins": [], "runner": ["plugins"], "tools": ["runner", "plugins"], "examples": []}

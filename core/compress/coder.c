@@ -1,0 +1,118 @@
+#include "coder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coders.h"
+
+typedef int (*EncodeFn)(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError *err);
+typedef int (*DecodeFn)(const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err);
+
+static int none_encode(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError *err) {
+  fv_bytes_append(out, data, shape.count);
+  return FV_OK;
+}
+
+static int none_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err) {
+  if (size != shape.count) return fv_error_set(err, FV_ERR_FORMAT, "%zu bytes stored where %zu belong", size, shape.count);
+  memcpy(data, coded, size);
+  return FV_OK;
+}
+
+static const struct {
+  const char *name;
+  EncodeFn encode;
+  DecodeFn decode;
+  double fixed_ns, element_ns, coded_byte_ns; /* fitted to bench/coders.c on the machine of docs/compression.md */
+} coders[FV_CODER_COUNT] = {
+  [FV_CODER_NONE] = {"none", none_encode, none_decode, 0, 0.05, 0},
+  [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 10000, 1, 1},
+  [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 1000, 4, 0},
+  [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 10000, 4, 0},
+  [FV_CODER_LZ78] = {"lz78", fv_lz78_encode, fv_lz78_decode, 10000, 4, 0},
+  [FV_CODER_ZSTD] = {"zstd", fv_zstd_encode, fv_zstd_decode, 1000, 1, 0},
+};
+
+void fv_bytes_finish(FvBytes *bytes) {
+  free(bytes->data);
+  *bytes = (FvBytes){0};
+}
+
+uint8_t *fv_bytes_grow(FvBytes *bytes, size_t size) {
+  if (bytes->failed) return NULL;
+  if (size > bytes->capacity - bytes->size) {
+    size_t capacity = bytes->capacity + bytes->capacity / 2 + 256;
+    if (capacity < bytes->size + size) capacity = bytes->size + size;
+    uint8_t *data = size < SIZE_MAX / 4 && capacity < SIZE_MAX / 2 ? realloc(bytes->data, capacity) : NULL;
+    if (!data) return bytes->failed = true, NULL;
+    bytes->data = data, bytes->capacity = capacity;
+  }
+  bytes->size += size;
+  return bytes->data + bytes->size - size;
+}
+
+bool fv_bytes_append(FvBytes *bytes, const void *data, size_t size) {
+  uint8_t *to = fv_bytes_grow(bytes, size);
+  if (to && size) memcpy(to, data, size);
+  return to != NULL;
+}
+
+const char *fv_coder_name(int id) { return id >= 0 && id < FV_CODER_COUNT ? coders[id].name : NULL; }
+
+int fv_coder_find(const char *name) {
+  for (int id = 0; id < FV_CODER_COUNT; id++)
+    if (strcmp(coders[id].name, name) == 0) return id;
+  return -1;
+}
+
+static int check_shape(FvCodeShape shape, FvError *err) {
+  if (shape.count > FV_CODER_MAX_COUNT)
+    return fv_error_set(err, FV_ERR_LIMIT, "%zu elements in one stream; at most %zu are allowed", shape.count, FV_CODER_MAX_COUNT);
+  return FV_OK;
+}
+
+int fv_coder_encode(FvCoderId id, const void *data, FvCodeShape shape, FvBytes *out, FvError *err) {
+  size_t before = out->size;
+  if (!fv_coder_name(id)) return fv_error_set(err, FV_ERR_INVALID, "there is no coder %d", id);
+  if (check_shape(shape, err) < 0) return FV_ERR_LIMIT;
+  if (!shape.count) return FV_OK;
+  int rc = coders[id].encode(data, shape, out, err);
+  if (rc == FV_OK && out->failed) rc = fv_error_set(err, FV_ERR_NO_MEMORY, "no memory to encode %zu elements by %s", shape.count, coders[id].name);
+  if (rc < 0) out->size = before;
+  return rc;
+}
+
+int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, void *data, FvError *err) {
+  if (!fv_coder_name(id)) return fv_error_set(err, FV_ERR_UNSUPPORTED, "coder %d is unknown to this version", id);
+  if (check_shape(shape, err) < 0) return FV_ERR_LIMIT;
+  if (!shape.count) return size ? fv_error_set(err, FV_ERR_FORMAT, "%s: %zu bytes for no element", coders[id].name, size) : FV_OK;
+  int rc = coders[id].decode(coded, size, shape, data, err);
+  if (rc < 0) fv_error_prefix(err, "%s stream of %zu bytes for %zu elements", coders[id].name, size, shape.count);
+  return rc;
+}
+
+double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size) {
+  return coders[id].fixed_ns + coders[id].element_ns * (double)count + coders[id].coded_byte_ns * (double)coded_size;
+}
+
+int fv_coder_choose(const FvCoderLimits *limits, const void *data, FvCodeShape shape, FvBytes *out, FvCoderId *ret_id, FvError *err) {
+  FvBytes trial = {0}, best = {0};
+  FvCoderId best_id = FV_CODER_NONE;
+  int rc = fv_coder_encode(FV_CODER_NONE, data, shape, &best, err);
+  for (int id = 0; id < FV_CODER_COUNT && rc == FV_OK; id++) {
+    if (id == FV_CODER_NONE || (limits->allowed && !(limits->allowed >> id & 1))) continue;
+    trial.size = 0;
+    rc = fv_coder_encode(id, data, shape, &trial, err);
+    if (rc < 0) break;
+    double ns = fv_coder_decode_ns(id, shape.count, trial.size);
+    if (limits->max_decode_ns > 0 && ns > limits->max_decode_ns) continue;
+    if (trial.size > best.size || (trial.size == best.size && ns >= fv_coder_decode_ns(best_id, shape.count, best.size))) continue;
+    FvBytes swap = best;
+    best = trial, trial = swap, best_id = id;
+  }
+  if (rc == FV_OK && !fv_bytes_append(out, best.data, best.size)) rc = fv_error_set(err, FV_ERR_NO_MEMORY, "no memory for %zu coded bytes", best.size);
+  if (rc == FV_OK) *ret_id = best_id;
+  fv_bytes_finish(&trial);
+  fv_bytes_finish(&best);
+  return rc;
+}
