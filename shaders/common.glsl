@@ -48,6 +48,15 @@ void store_some(int at, vec4 value, int count) {
 /* This invocation's number; the host launches whole groups, so shaders leave when it is not below push.count. */
 int invocation() { return int(gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * gl_NumWorkGroups.x * gl_WorkGroupSize.x); }
 
+/* a / b for a >= 0, b > 0: exact, by two rounds of estimates. Software devices divide integers lane by lane, and GPUs have no instruction for it. */
+int divide(int a, int b) {
+  float inverse = 1 / float(b);
+  int q = int(float(a) * inverse);
+  q += int(floor(float(a - q * b) * inverse));
+  int rest = a - q * b;
+  return q + (rest >= b ? 1 : 0) - (rest < 0 ? 1 : 0);
+}
+
 /* As in core/ir/activation.h. */
 #define ACTIVATION_NONE 0
 #define ACTIVATION_RELU 1

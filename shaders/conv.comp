@@ -63,12 +63,12 @@ void main() {
   int id = invocation();
   if (id >= push.count) return;
   int group_tiles = push.groups * push.tiles;
-  int pixel_tile = id / group_tiles, group_tile = id - pixel_tile * group_tiles;
-  int group = group_tile / push.tiles, tile = group_tile - group * push.tiles;
+  int pixel_tile = divide(id, group_tiles), group_tile = id - pixel_tile * group_tiles;
+  int group = divide(group_tile, push.tiles), tile = group_tile - group * push.tiles;
 
   int first = pixel_tile * PIXELS;
-  int row = first / push.out_width, x = first - row * push.out_width;
-  int image = row / push.out_height, y = row - image * push.out_height;
+  int row = divide(first, push.out_width), x = first - row * push.out_width;
+  int image = divide(row, push.out_height), y = row - image * push.out_height;
   int in_y[PIXELS], in_x[PIXELS], in_at[PIXELS], out_at[PIXELS], res_at[PIXELS];
   [[unroll]] for (int p = 0; p < PIXELS; p++) {
     in_y[p] = y * SY - TOP;

@@ -29,9 +29,9 @@ void main() {
   int id = invocation();
   if (id >= push.count) return;
   int quads = (push.channels + 3) >> 2, tiles = (push.out_width + PIXELS - 1) / PIXELS;
-  int tile_row = id / quads, c = (id - tile_row * quads) * 4;
-  int image_row = tile_row / tiles, x = (tile_row - image_row * tiles) * PIXELS;
-  int image = image_row / push.out_height, y = image_row - image * push.out_height;
+  int tile_row = divide(id, quads), c = (id - tile_row * quads) * 4;
+  int image_row = divide(tile_row, tiles), x = (tile_row - image_row * tiles) * PIXELS;
+  int image = divide(image_row, push.out_height), y = image_row - image * push.out_height;
 
   vec4 acc[PIXELS];
   vec4 bias = load_weight4(push.b_at + c);

@@ -30,10 +30,10 @@ void main() {
   int id = invocation();
   if (id >= push.count) return;
   int inner = push.dims[RANK - 1], fours = (inner + 3) >> 2;
-  int rest = id / fours, i = (id - rest * fours) * 4;
+  int rest = divide(id, fours), i = (id - rest * fours) * 4;
   int y = push.y_at + i * push.y_strides[RANK - 1], a = push.a_at + i * push.a_strides[RANK - 1], b = push.b_at + i * push.b_strides[RANK - 1];
   [[unroll]] for (int d = RANK - 2; d >= 0; d--) {
-    int outer = d == 0 ? 0 : rest / push.dims[d], at = rest - outer * push.dims[d];
+    int outer = d == 0 ? 0 : divide(rest, push.dims[d]), at = rest - outer * push.dims[d];
     y += at * push.y_strides[d];
     a += at * push.a_strides[d];
     b += at * push.b_strides[d];

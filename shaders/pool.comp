@@ -12,6 +12,8 @@ layout(constant_id = 1) const int MODE = 0;
 layout(constant_id = 2) const bool X_ALIGNED = false;
 layout(constant_id = 3) const bool Y_ALIGNED = false;
 layout(constant_id = 4) const bool VECTOR = false; /* channels follow each other on both sides */
+layout(constant_id = 5) const int KH = 1;
+layout(constant_id = 6) const int KW = 1;
 
 vec4 load_pixel(int at) {
   if (!VECTOR) return vec4(load(at));
@@ -22,17 +24,17 @@ void main() {
   int id = invocation();
   if (id >= push.count) return;
   int step = VECTOR ? 4 : 1, quads = (push.channels + step - 1) / step;
-  int pixel = id / quads, c = (id - pixel * quads) * step;
-  int row = pixel / push.out_width, x = pixel - row * push.out_width;
-  int image = row / push.out_height, y = row - image * push.out_height;
+  int pixel = divide(id, quads), c = (id - pixel * quads) * step;
+  int row = divide(pixel, push.out_width), x = pixel - row * push.out_width;
+  int image = divide(row, push.out_height), y = row - image * push.out_height;
   int y0 = y * push.sy - push.top, x0 = x * push.sx - push.left;
   int base = push.x_at + image * push.x_image + c * push.x_channel;
 
   vec4 acc = vec4(MODE == POOL_MAX ? uintBitsToFloat(0xff800000u) : 0);
   int counted = 0;
-  for (int ky = 0; ky < push.kh; ky++) {
+  for (int ky = 0; ky < KH; ky++) {
     int iy = y0 + ky * push.dy;
-    for (int kx = 0; kx < push.kw; kx++) {
+    for (int kx = 0; kx < KW; kx++) {
       int ix = x0 + kx * push.dx;
       if (MODE == POOL_AVERAGE_WITH_PADS && iy < push.bottom && ix < push.right) counted++;
       if (uint(iy) >= uint(push.height) || uint(ix) >= uint(push.width)) continue;

@@ -20,9 +20,9 @@ void main() {
   int id = invocation();
   if (id >= push.count) return;
   int step = VECTOR ? 4 : 1, quads = (push.channels + step - 1) / step;
-  int pixel = id / quads, c = (id - pixel * quads) * step;
-  int row = pixel / push.out_width, x = pixel - row * push.out_width;
-  int image = row / push.out_height, y = row - image * push.out_height;
+  int pixel = divide(id, quads), c = (id - pixel * quads) * step;
+  int row = divide(pixel, push.out_width), x = pixel - row * push.out_width;
+  int image = divide(row, push.out_height), y = row - image * push.out_height;
   int base = push.x_at + image * push.x_image + c * push.x_channel;
 
   vec4 sum = vec4(0);

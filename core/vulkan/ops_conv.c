@@ -41,14 +41,14 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
   }
 }
 
-static bool is_aligned(const FvVkImage *i, int32_t at, int64_t group, int64_t channels) {
-  if ((i->sc != 1 && i->c > 1) || at % 4 || (group > 1 && channels % 4)) return false;
+bool fv_vk_image_aligned(const FvVkImage *i, int32_t at) {
+  if ((i->sc != 1 && i->c > 1) || at % 4) return false;
   return (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
 }
 
-static struct FvConvPush push_of(const FvVkConv *c, const FvVkEmit *emit) {
+void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
-  return (struct FvConvPush){
+  *push = (struct FvConvPush){
     .w_at = emit->packed_at, .b_at = emit->packed_at + (int)weight_floats(c), .zeros_at = emit->zeros_at,
     .x_row = (int)c->x.sh, .x_pixel = (int)c->x.sw, .x_image = (int)c->x.sn, .y_row = (int)c->y.sh, .y_pixel = (int)c->y.sw, .y_image = (int)c->y.sn,
     .r_row = (int)c->r.sh, .r_pixel = (int)c->r.sw, .r_image = (int)c->r.sn,
@@ -59,8 +59,10 @@ static struct FvConvPush push_of(const FvVkConv *c, const FvVkEmit *emit) {
 }
 
 int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_at, int32_t r_at) {
-  struct FvConvPush push = push_of(c, emit);
+  struct FvConvPush push;
+  fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
+  bool x_whole = c->group == 1 || c->channels % 4 == 0, y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
   bool narrow = tile_channels(c) == 4, wide = !narrow && emit->texel; /* real GPUs run out of registers, and of tiles */
   int64_t pixels = wide ? 8 : 4, reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1);
   push.x_at = x_at;
@@ -70,7 +72,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   FvVkLaunch launch = {
     .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .params = &push, .params_size = sizeof push,
     .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 13,
-    .spec = {emit->node->activation.type, c->has_residual, is_aligned(&c->x, x_at, c->group, c->channels), is_aligned(&c->y, y_at, c->group, c->outputs),
+    .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
   };
   return fv_vk_launch(emit, &launch);
@@ -78,7 +80,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
 
 /* --- the operator --- */
 
-static bool look(const FvKernelQuery *q, FvVkConv *c) {
+bool fv_vk_conv_look(const FvKernelQuery *q, FvVkConv *c) {
   const FvConvParams *params = q->node->params;
   const FvTensor *x = q->in[0], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
   if (!fv_vk_is_f32(x) || !fv_vk_is_f32(y) || !fv_vk_is_f32(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
@@ -94,18 +96,18 @@ static bool look(const FvKernelQuery *q, FvVkConv *c) {
 /* Inputs whose channels do not follow each other are read float by float: worth it when few output channels read them. */
 static bool suits(const FvKernelQuery *q) {
   FvVkConv c = {0};
-  return look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16);
+  return fv_vk_conv_look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16);
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
   FvVkConv c = {0};
-  look(q, &c);
+  fv_vk_conv_look(q, &c);
   return fv_vk_conv_packed_size(&c);
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
   FvVkConv c = {0};
-  look(q, &c);
+  fv_vk_conv_look(q, &c);
   const FvTensor *bias = fv_query_input(q, 2);
   int64_t taps = c.window.kh * c.window.kw;
   FvVkWeights weights = {.data = q->in[1]->data, .bias = bias ? bias->data : NULL, .of_output = c.channels * taps, .of_channel = taps, .bias_step = 1, .scale = 1, .bias_scale = 1};
@@ -114,7 +116,7 @@ static void pack(const FvKernelQuery *q, void *packed) {
 
 static int emit_conv(FvVkEmit *emit) {
   FvVkConv c = {0};
-  look(&emit->query, &c);
+  fv_vk_conv_look(&emit->query, &c);
   return fv_vk_conv_emit(emit, &c, fv_vk_input(emit, 0).at, fv_vk_output(emit, 0).at, fv_vk_input(emit, 3).at);
 }
 

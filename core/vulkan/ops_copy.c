@@ -1,7 +1,7 @@
 /* Moving elements: everything that is a copy between two views. */
 #include "vulkan/walk.h"
 
-#include <string.h>
+#include "push/interleave.h"
 
 static FvTensor channel_group(const FvTensor *t, int64_t step, int64_t count) {
   FvTensor part = *t;
@@ -99,10 +99,39 @@ static int emit_concat_shuffle(FvVkEmit *emit) {
   return 0;
 }
 
+/* The same between channels-last pictures, in one launch. */
+typedef struct Pictures {
+  FvVkImage a, b, y;
+} Pictures;
+
+static bool look_pictures(const FvKernelQuery *q, Pictures *p) {
+  if (!fv_vk_is_f32(q->in[0]) || q->in[0]->data || q->in[1]->data || !fv_vk_image(q->in[0], &p->a) || !fv_vk_image(q->in[1], &p->b)) return false;
+  return fv_vk_image(q->out[0], &p->y) && p->a.sc == 1 && p->b.sc == 1 && p->y.sc == 1;
+}
+
+static bool suits_interleave(const FvKernelQuery *q) {
+  Pictures p;
+  return look_pictures(q, &p);
+}
+
+static int emit_interleave(FvVkEmit *emit) {
+  Pictures p = {0};
+  look_pictures(&emit->query, &p);
+  FvVkPlace a = fv_vk_input(emit, 0), b = fv_vk_input(emit, 1), y = fv_vk_output(emit, 0);
+  struct FvInterleavePush push = {
+    .a_at = a.at, .b_at = b.at, .y_at = y.at, .a_row = (int)p.a.sh, .a_pixel = (int)p.a.sw, .a_image = (int)p.a.sn, .b_row = (int)p.b.sh, .b_pixel = (int)p.b.sw,
+    .b_image = (int)p.b.sn, .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .height = (int)p.a.h, .width = (int)p.a.w, .channels = (int)p.a.c,
+  };
+  FvVkLaunch launch = {.shader = FV_SHADER_INTERLEAVE, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
+                       .spec_count = 3, .spec = {fv_vk_aligned_pixels(&a), fv_vk_aligned_pixels(&b), fv_vk_aligned_pixels(&y)}};
+  return fv_vk_launch(emit, &launch);
+}
+
 #define VIEW(title, kind) {.name = title "_f32_vulkan", .op = kind, .suits = suits_view, .emit = emit_view}
 const FvVkKernel fv_vk_copies[] = {
   VIEW("copy", FV_OP_COPY), VIEW("identity", FV_OP_IDENTITY), VIEW("transpose", FV_OP_TRANSPOSE), VIEW("slice", FV_OP_SLICE), VIEW("split", FV_OP_SPLIT),
   VIEW("reshape", FV_OP_RESHAPE), VIEW("expand", FV_OP_EXPAND),
   {.name = "channel_shuffle_f32_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
+  {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_interleave, .emit = emit_interleave},
   {.name = "concat_shuffle_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
   {0}};

@@ -1,4 +1,5 @@
-/* Depthwise convolutions: shaders/depthwise.comp. */
+/* Depthwise convolutions, and batch normalisations that no pass could fold as 1x1 ones: shaders/depthwise.comp. */
+#include <math.h>
 #include <string.h>
 
 #include "vulkan/shape.h"
@@ -52,29 +53,84 @@ static void pack(const FvKernelQuery *q, void *packed) {
   if (bias) memcpy(to + taps * quads, bias->data, (size_t)d.x.c * sizeof(float));
 }
 
-static int emit_depthwise(FvVkEmit *emit) {
-  Depthwise d = {0};
-  look(&emit->query, &d);
+static bool image_aligned(const FvVkImage *i, int32_t at) {
+  return at % 4 == 0 && (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
+}
+
+static int launch(FvVkEmit *emit, const Depthwise *depthwise) {
+  Depthwise d = *depthwise;
   FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0);
   FvActivation act = emit->node->activation;
   FvVkWindow w = d.window;
   bool wide = emit->texel && span(&w, 8) <= MAX_SPAN && d.y.w > 4;
   fv_vk_need_zeros(emit, padded(d.x.c));
   struct FvDepthwisePush push = {
-    .x_at = x.at, .y_at = y.at, .r_at = fv_vk_input(emit, 3).at, .w_at = emit->packed_at, .b_at = emit->packed_at + (int)(w.kh * w.kw * padded(d.x.c)), .zeros_at = emit->zeros_at,
+    .x_at = x.at, .y_at = y.at, .r_at = d.has_residual ? fv_vk_input(emit, 3).at : 0, .w_at = emit->packed_at, .b_at = emit->packed_at + (int)(w.kh * w.kw * padded(d.x.c)), .zeros_at = emit->zeros_at,
     .x_row = (int)d.x.sh, .x_pixel = (int)d.x.sw, .x_image = (int)d.x.sn, .y_row = (int)d.y.sh, .y_pixel = (int)d.y.sw, .y_image = (int)d.y.sn,
     .r_row = (int)d.r.sh, .r_pixel = (int)d.r.sw, .r_image = (int)d.r.sn, .height = (int)d.x.h, .width = (int)d.x.w,
     .out_height = (int)d.y.h, .out_width = (int)d.y.w, .channels = (int)d.x.c, .alpha = act.alpha, .beta = act.beta,
   };
-  FvVkLaunch launch = {
+  FvVkLaunch job = {
     .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .params = &push, .params_size = sizeof push,
     .invocations = d.y.n * d.y.h * fv_vk_ceil_div(d.y.w, wide ? 8 : 4) * (padded(d.x.c) / 4), .spec_count = 12,
-    .spec = {act.type, d.has_residual, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y),
+    .spec = {act.type, d.has_residual, image_aligned(&d.x, x.at), image_aligned(&d.y, y.at),
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
   };
-  return fv_vk_launch(emit, &launch);
+  return fv_vk_launch(emit, &job);
+}
+
+static int emit_depthwise(FvVkEmit *emit) {
+  Depthwise d = {0};
+  look(&emit->query, &d);
+  return launch(emit, &d);
+}
+
+/* --- batch normalisation: y = x * scale + shift --- */
+
+static bool look_norm(const FvKernelQuery *q, Depthwise *d) {
+  const FvTensor *tensors[] = {q->in[0], q->out[0]};
+  FvVkImage *images[] = {&d->x, &d->y};
+  if (q->node->output_count > 1 && q->out[1]) return false;
+  for (int i = 1; i < 5; i++)
+    if (!fv_vk_is_f32(fv_query_input(q, i)) || !fv_vk_is_constant(q, i)) return false;
+  for (int i = 0; i < 2; i++) {
+    const FvTensor *t = tensors[i];
+    if (!fv_vk_is_f32(t) || t->data) return false;
+    if (t->rank == 2)
+      *images[i] = (FvVkImage){t->dims[0], t->dims[1], 1, 1, t->strides[0], t->strides[1], 0, 0};
+    else if (!fv_vk_image(t, images[i]))
+      return false;
+    if (images[i]->sc != 1 && images[i]->c > 1) return false;
+  }
+  d->window = (FvVkWindow){1, 1, 1, 1, 1, 1, 0, 0};
+  return d->x.n * d->x.sn < INT32_MAX;
+}
+
+static bool suits_norm(const FvKernelQuery *q) {
+  Depthwise d = {0};
+  return look_norm(q, &d);
+}
+
+static size_t packed_size_norm(const FvKernelQuery *q) { return (size_t)(2 * padded(q->in[0]->dims[1])) * sizeof(float); }
+
+static void pack_norm(const FvKernelQuery *q, void *packed) {
+  const float *gamma = q->in[1]->data, *beta = q->in[2]->data, *mean = q->in[3]->data, *variance = q->in[4]->data;
+  int64_t channels = q->in[0]->dims[1];
+  float *scale = packed, *shift = scale + padded(channels);
+  for (int64_t c = 0; c < channels; c++) {
+    double factor = gamma[c] / sqrt((double)variance[c] + ((const FvNormParams *)q->node->params)->epsilon);
+    scale[c] = (float)factor;
+    shift[c] = (float)(beta[c] - mean[c] * factor);
+  }
+}
+
+static int emit_norm(FvVkEmit *emit) {
+  Depthwise d = {0};
+  look_norm(&emit->query, &d);
+  return launch(emit, &d);
 }
 
 const FvVkKernel fv_vk_depthwise[] = {
   {.name = "conv_f32_depthwise_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_depthwise},
+  {.name = "batch_norm_f32_vulkan", .op = FV_OP_BATCH_NORM, .suits = suits_norm, .packed_size = packed_size_norm, .pack = pack_norm, .emit = emit_norm},
   {0}};

@@ -33,12 +33,12 @@ static int emit_pool(FvVkEmit *emit) {
   struct FvPoolPush push = {
     .x_at = x.at, .y_at = y.at, .x_row = (int)p.x.sh, .x_pixel = (int)p.x.sw, .x_image = (int)p.x.sn, .x_channel = (int)p.x.sc,
     .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .y_channel = (int)p.y.sc, .height = (int)p.x.h, .width = (int)p.x.w,
-    .out_height = (int)p.y.h, .out_width = (int)p.y.w, .channels = (int)p.x.c, .kh = w.kh, .kw = w.kw, .sy = w.sh, .sx = w.sw, .dy = w.dh, .dx = w.dw,
+    .out_height = (int)p.y.h, .out_width = (int)p.y.w, .channels = (int)p.x.c, .sy = w.sh, .sx = w.sw, .dy = w.dh, .dx = w.dw,
     .top = w.top, .left = w.left, .bottom = (int)p.x.h + (last > 0 ? (int)params->window.pad_end[0] : 0), .right = (int)(p.x.w + params->window.pad_end[last]),
   };
   FvVkLaunch launch = {
     .shader = FV_SHADER_POOL, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, vector ? 4 : 1),
-    .spec_count = 4, .spec = {mode, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector},
+    .spec_count = 6, .spec = {mode, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector, (uint32_t)w.kh, (uint32_t)w.kw},
   };
   return fv_vk_launch(emit, &launch);
 }

@@ -7,10 +7,10 @@
 #include "push/probe.h"
 
 enum {
-  FLOATS = 16384,            /* read: 64 KiB, what every device's texel buffers reach */
-  INVOCATIONS = 2048, LOADS = 64,
-  ROUNDS = 8,
-  ADVANTAGE = 2,             /* texel buffers are taken when they are so many times faster: real GPUs do well with either */
+  FLOATS = 16384,
+  INVOCATIONS = 2048, LOADS = 32,
+  RESULTS = INVOCATIONS * PROBE_STORES * 4, /* with FLOATS below the 65536 that every device's texel buffers reach */
+  ROUNDS = 6,
 };
 
 static uint64_t now_ns(void) {
@@ -21,7 +21,7 @@ static uint64_t now_ns(void) {
 
 static int launch_probe(FvVkProgram *program, FvError *err) {
   const FvNode none = {0};
-  const struct FvProbePush push = {.rounds = LOADS, .mask = FLOATS - 1};
+  const struct FvProbePush push = {.loads = LOADS, .mask = FLOATS - 1};
   const FvVkLaunch launch = {.shader = FV_SHADER_PROBE, .params = &push, .params_size = sizeof push, .invocations = INVOCATIONS};
   FvVkEmit emit = {.node = &none, .program = program, .err = err};
   int result = fv_vk_launch(&emit, &launch);
@@ -37,7 +37,7 @@ typedef struct Contender {
 
 static int enter(FvVkDevice *device, bool texel, Contender *contender, FvError *err) {
   *contender = (Contender){.best_ns = UINT64_MAX};
-  int result = fv_vk_program_start(device, texel, (FLOATS + INVOCATIONS + 64) * (int64_t)sizeof(float), &contender->program, err);
+  int result = fv_vk_program_start(device, texel, (FLOATS + RESULTS + 64) * (int64_t)sizeof(float), &contender->program, err);
   if (result == 0) result = launch_probe(contender->program, err);
   if (result == 0) result = fv_vk_runner_create(contender->program, 1, false, &contender->runner, err);
   return result;
@@ -67,7 +67,8 @@ int fv_vk_probe_load_path(FvVkDevice *device, FvError *err) {
     result = run_once(&storage, err);
     if (result == 0) result = run_once(&texel, err);
   }
-  device->texel = result == 0 && texel.best_ns * ADVANTAGE < storage.best_ns;
+  /* Real GPUs do as well with either: texel buffers have to be worth it. */
+  device->texel = result == 0 && texel.best_ns * 1.4 < storage.best_ns;
   leave(&texel);
   leave(&storage);
   return result;

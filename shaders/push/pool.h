@@ -9,6 +9,6 @@ FV_PUSH(FvPoolPush) {
   int height, width; /* of the input */
   int out_height, out_width;
   int channels;
-  int kh, kw, sy, sx, dy, dx, top, left;
+  int sy, sx, dy, dx, top, left;
   int bottom, right; /* the last padded row and column + 1, for counting pads */
 } FV_PUSH_NAME;

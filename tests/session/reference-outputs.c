@@ -19,8 +19,8 @@ static const Case cases[] = {
   {"version-RFB-320", "version-RFB-320.onnx", false, 1e-3},
   {"version-RFB-320_simplified", "version-RFB-320_simplified.onnx", false, 1e-3},
   {"yunet_120x160", "face_detection_yunet_120x160.onnx", false, 1e-3},
-  {"osnet_person0", "osnet_x0_25_msmt17.onnx", false, 1e-3, .cpu_only = true},
-  {"osnet_person1", "osnet_x0_25_msmt17.onnx", false, 1e-3, .cpu_only = true},
+  {"osnet_person0", "osnet_x0_25_msmt17.onnx", false, 1e-3},
+  {"osnet_person1", "osnet_x0_25_msmt17.onnx", false, 1e-3},
   /* quantised inside: one step of the last layer (scale 0.1185) is what runtimes may differ by */
   {"mobilenet_v2_quant", "mobilenet_v2_quant.onnx", false, 0, .cpu_only = true},
 };

@@ -138,8 +138,8 @@ def test_bad_models_and_devices(tmp):
     for command in ('infer', 'inspect', 'bench'):
         refuses(1, 'absent.onnx', command, tmp + '/absent.onnx')
         refuses(1, 'broken.onnx', command, broken)
-    refuses(1, 'vulkan:99', 'bench', model, '--device', 'vulkan:99')
-    refuses(1, 'vulkan:99', 'inspect', model, '--device', 'vulkan:99')
+    refuses(1, 'ulkan', 'bench', model, '--device', 'vulkan:99')
+    refuses(1, 'ulkan', 'inspect', model, '--device', 'vulkan:no such card')
     refuses(2, 'threads must be', 'bench', model, '--threads', '99')
     refuses(2, "device 'tpu' is unknown", 'bench', model, '--device', 'tpu')
     for command in ('inspect', 'infer', 'bench'):

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vulkan/instance.h"
+#include "vulkan/device.h"
 #include "vulkan/vk.h"
 
 static FvModel *open_model(const char *name) {
@@ -199,6 +199,34 @@ static void test_bad_names(void) {
   }
 }
 
+/* A lost device fails its users, with a sentence, and nobody else: opened again it is another one. */
+static void test_lost_device(void) {
+  FvModel *model = open_model("version-RFB-320.onnx");
+  if (!model) return;
+  FvError err = {0};
+  FvVkDevice *device = NULL;
+  FvPlan *plan = make_plan(model, "vulkan"), *again;
+  FvSession *session = make_session(plan);
+  fill_input(session, 1);
+  uint64_t want = run(session);
+  g_assert_cmpint(fv_vk_device_open(NULL, &device, &err), ==, 0); /* the same one */
+  g_assert_cmpint(fv_vk_failure(device, VK_ERROR_DEVICE_LOST, "a test", &err), ==, FV_ERR_DEVICE);
+  g_assert_cmpint(fv_session_run(session, &err), ==, FV_ERR_DEVICE);
+  g_assert_nonnull(strstr(err.message, "lost"));
+  again = make_plan(model, "vulkan");
+  FvSession *second = make_session(again);
+  fill_input(second, 1);
+  g_assert_cmpuint(run(second), ==, want);
+  g_assert_cmpint(fv_session_run(session, &err), ==, FV_ERR_DEVICE);
+  fv_session_destroy(&session);
+  fv_plan_destroy(&plan);
+  fv_vk_device_close(&device);
+  g_assert_cmpuint(run(second), ==, want);
+  fv_session_destroy(&second);
+  fv_plan_destroy(&again);
+  fv_model_destroy(&model);
+}
+
 static void test_unsupported_names_the_node(void) {
   FvModel *model = open_model("mobilenet_v2_quant.onnx");
   if (!model) return;
@@ -244,22 +272,21 @@ int main(int argc, char **argv) {
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
   g_setenv("XDG_CACHE_HOME", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
-  const char *wishes = g_getenv("FOVEA_VULKAN");
-  bool validated = wishes && strstr(wishes, "validate"); /* slow: only what records and runs */
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
   fv_vk_device_close(&device);
-  g_test_add_func("/vulkan/sessions/the-same-numbers-every-run", test_same_numbers);
-  if (!validated) g_test_add_func("/vulkan/sessions/ways-of-running-agree", test_ways_of_running);
-  g_test_add_func("/vulkan/sessions/frames-in-flight", test_frames_in_flight);
-  if (!validated) g_test_add_func("/vulkan/sessions/create-and-destroy-does-not-grow", test_create_destroy);
-  g_test_add_func("/vulkan/sessions/devices-come-and-go", test_devices_come_and_go);
-  if (!validated) g_test_add_func("/vulkan/sessions/bad-device-names", test_bad_names);
-  if (!validated) g_test_add_func("/vulkan/sessions/unsupported-names-the-node", test_unsupported_names_the_node);
-  if (!validated) g_test_add_func("/vulkan/sessions/corrupt-cache-is-ignored", test_corrupt_cache);
-  g_test_add_func("/vulkan/sessions/validation-is-silent", test_validation_is_silent);
+  g_test_add_func("/vulkan/sessions/clean/the-same-numbers-every-run", test_same_numbers);
+  g_test_add_func("/vulkan/sessions/ways-of-running-agree", test_ways_of_running);
+  g_test_add_func("/vulkan/sessions/clean/frames-in-flight", test_frames_in_flight);
+  g_test_add_func("/vulkan/sessions/create-and-destroy-does-not-grow", test_create_destroy);
+  g_test_add_func("/vulkan/sessions/clean/devices-come-and-go", test_devices_come_and_go);
+  g_test_add_func("/vulkan/sessions/bad-device-names", test_bad_names);
+  g_test_add_func("/vulkan/sessions/clean/lost-device", test_lost_device);
+  g_test_add_func("/vulkan/sessions/unsupported-names-the-node", test_unsupported_names_the_node);
+  g_test_add_func("/vulkan/sessions/corrupt-cache-is-ignored", test_corrupt_cache);
+  g_test_add_func("/vulkan/sessions/clean/validation-is-silent", test_validation_is_silent);
   int result = g_test_run();
   g_autofree char *remove = g_strdup_printf("rm -rf '%s'", cache);
   return system(remove) == 0 ? result : 1;
