@@ -27,6 +27,7 @@ static const struct {
 } coders[FV_CODER_COUNT] = {
   [FV_CODER_NONE] = {"none", none_encode, none_decode, 0, 0.05, 0},
   [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 10000, 1, 1},
+  [FV_CODER_RANGE] = {"range", fv_range_encode, fv_range_decode, 1000, 4, 0},
   [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 1000, 4, 0},
   [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 10000, 4, 0},
   [FV_CODER_LZ78] = {"lz78", fv_lz78_encode, fv_lz78_decode, 10000, 4, 0},

@@ -116,19 +116,20 @@ int fv_rans_encode(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError
   return FV_OK;
 }
 
-static inline uint32_t step(const FvRansTable *table, uint32_t x, uint8_t *symbol) {
-  uint32_t slot = x & ((1u << table->scale) - 1), range = table->ranges[*symbol = table->symbols[slot]];
-  return (range >> 16) * (x >> table->scale) + slot - (range & 0xffff);
+static inline uint32_t step(const FvRansTable *table, unsigned scale, uint32_t x, uint8_t *symbol) {
+  uint32_t slot = x & ((1u << scale) - 1), range = table->ranges[*symbol = table->symbols[slot]];
+  return (range >> 16) * (x >> scale) + slot - (range & 0xffff);
 }
 
 size_t fv_rans_steps_scalar(const FvRansTable *table, FvRansBlock *block, uint8_t *data, size_t count) {
   const uint8_t *words = block->words, *end = words + 2 * block->words_left;
+  unsigned scale = table->scale;
   size_t done = 0;
   for (; count - done >= FV_RANS_LANES && end - words >= 2 * FV_RANS_LANES; done += FV_RANS_LANES) {
     for (int lane = 0; lane < FV_RANS_LANES; lane++) {
-      uint32_t x = step(table, block->states[lane], data + done + lane), more = x << 16 | fv_read_u16(words);
-      bool low = x < FV_RANS_LOW;
-      block->states[lane] = low ? more : x;
+      uint32_t x = step(table, scale, block->states[lane], data + done + lane), low = x < FV_RANS_LOW;
+      __asm__("" : "+r"(low)); /* no branch: whether a lane needs a word is hard to predict */
+      block->states[lane] = x << (16 * low) | (fv_read_u16(words) & (0 - low));
       words += 2 * low;
     }
   }
@@ -141,7 +142,7 @@ static int decode_block(FvRansStepsFn steps, const FvRansTable *table, FvRansBlo
   for (int lane = 0; lane < FV_RANS_LANES; lane++)
     if (block->states[lane] < FV_RANS_LOW) return fv_error_set(err, FV_ERR_FORMAT, "a lane begins below its range; the data is damaged");
   for (size_t done = steps(table, block, data, count); done < count; done++) {
-    uint32_t x = step(table, block->states[done % FV_RANS_LANES], data + done);
+    uint32_t x = step(table, table->scale, block->states[done % FV_RANS_LANES], data + done);
     if (x < FV_RANS_LOW) {
       if (!block->words_left) return fv_error_set(err, FV_ERR_FORMAT, "a block ends early; the data is damaged");
       x = x << 16 | fv_read_u16(block->words);
