@@ -2,7 +2,7 @@
 
 void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from) {
   *to = (FoveaEngineSettings){g_strdup(from->model), g_strdup(from->config), g_strdup(from->labels), g_strdup(from->device),
-                              from->threads};
+                              g_strdup(from->trusted_keys), from->threads, from->signature};
 }
 
 void fovea_engine_settings_finish(FoveaEngineSettings *settings) {
@@ -10,6 +10,7 @@ void fovea_engine_settings_finish(FoveaEngineSettings *settings) {
   g_clear_pointer(&settings->config, g_free);
   g_clear_pointer(&settings->labels, g_free);
   g_clear_pointer(&settings->device, g_free);
+  g_clear_pointer(&settings->trusted_keys, g_free);
 }
 
 static const gchar *intern_valid(const gchar *text) {
@@ -21,7 +22,10 @@ static const gchar *intern_valid(const gchar *text) {
 
 FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err) {
   FoveaSharedPlan *shared =
-    fovea_plan_acquire(settings->model, settings->config, settings->labels, settings->device, settings->threads, err);
+    fovea_plan_acquire(settings->model,
+                       &fv_model_params(.config = settings->config, .labels = settings->labels, .signature = settings->signature,
+                                        .trusted_keys = settings->trusted_keys),
+                       settings->device, settings->threads, err);
   if (!shared)
     return NULL;
   FoveaEngine *engine = g_new0(FoveaEngine, 1);

@@ -10,8 +10,9 @@
 G_BEGIN_DECLS
 
 typedef struct FoveaEngineSettings {
-  gchar *model, *config, *labels, *device;
+  gchar *model, *config, *labels, *device, *trusted_keys;
   gint threads;
+  FvSignaturePolicy signature;
 } FoveaEngineSettings;
 
 void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from);

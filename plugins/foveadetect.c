@@ -51,6 +51,8 @@ enum {
   PROP_MODEL,
   PROP_CONFIG,
   PROP_LABELS,
+  PROP_SIGNATURE,
+  PROP_TRUSTED_KEYS,
   PROP_DEVICE,
   PROP_THREADS,
   PROP_THRESHOLD,
@@ -125,6 +127,18 @@ struct _GstFoveaDetect {
 G_DEFINE_TYPE_WITH_CODE(GstFoveaDetect, gst_fovea_detect, GST_TYPE_ELEMENT,
                         GST_DEBUG_CATEGORY_INIT(fovea_detect_debug, "foveadetect", 0, "object detection"))
 GST_ELEMENT_REGISTER_DEFINE(foveadetect, "foveadetect", GST_RANK_NONE, GST_TYPE_FOVEA_DETECT)
+
+#define SIGNATURE_TYPE (signature_get_type())
+static GType signature_get_type(void) {
+  static const GEnumValue values[] = {{FV_SIGNATURE_WARN, "Load what is not signed by a trusted key, with a warning", "warn"},
+                                      {FV_SIGNATURE_OFF, "Load it", "off"},
+                                      {FV_SIGNATURE_REQUIRE, "Refuse it, and ONNX files", "require"},
+                                      {0, NULL, NULL}};
+  static gsize type;
+  if (g_once_init_enter(&type))
+    g_once_init_leave(&type, g_enum_register_static("GstFoveaSignaturePolicy", values));
+  return type;
+}
 
 #define POLICY_TYPE (policy_get_type())
 static GType policy_get_type(void) {
@@ -227,7 +241,7 @@ static void reload_engine(GstElement *element, gpointer serial_pointer) {
   fovea_engine_free(unused);
 }
 
-/* A change of model, config, labels, device or threads: loads anew when an engine is there already. */
+/* A change of model, config, labels, signature policy, device or threads: loads anew when an engine is there already. */
 static void settings_changed(GstFoveaDetect *self) {
   GST_OBJECT_LOCK(self);
   gboolean running = GST_STATE(self) >= GST_STATE_PAUSED;
@@ -927,6 +941,13 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_MODEL: replace_string(self, &self->settings.model, value); break;
     case PROP_CONFIG: replace_string(self, &self->settings.config, value); break;
     case PROP_LABELS: replace_string(self, &self->settings.labels, value); break;
+    case PROP_TRUSTED_KEYS: replace_string(self, &self->settings.trusted_keys, value); break;
+    case PROP_SIGNATURE:
+      g_mutex_lock(&self->lock);
+      self->settings.signature = (FvSignaturePolicy)g_value_get_enum(value);
+      g_mutex_unlock(&self->lock);
+      settings_changed(self);
+      break;
     case PROP_DEVICE: replace_string(self, &self->settings.device, value); break;
     case PROP_THREADS:
       g_mutex_lock(&self->lock);
@@ -958,6 +979,8 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_MODEL: g_value_set_string(value, self->settings.model); break;
     case PROP_CONFIG: g_value_set_string(value, self->settings.config); break;
     case PROP_LABELS: g_value_set_string(value, self->settings.labels); break;
+    case PROP_TRUSTED_KEYS: g_value_set_string(value, self->settings.trusted_keys); break;
+    case PROP_SIGNATURE: g_value_set_enum(value, self->settings.signature); break;
     case PROP_DEVICE: g_value_set_string(value, self->settings.device); break;
     case PROP_THREADS: g_value_set_int(value, self->settings.threads); break;
     case PROP_THRESHOLD: g_value_set_float(value, self->tuning.detect.threshold); break;
@@ -1028,7 +1051,7 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
     class, PROP_MODEL,
     g_param_spec_string("model", "Model",
-                        "Model file (.onnx). A change while playing loads the new one beside the old and swaps at a frame", NULL,
+                        "Model file (.onnx or .fovea). A change while playing loads the new one beside the old and swaps at a frame", NULL,
                         flags));
   g_object_class_install_property(class, PROP_CONFIG,
                                   g_param_spec_string("config", "Description",
@@ -1038,6 +1061,14 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
     class, PROP_LABELS,
     g_param_spec_string("labels", "Labels", "File of class names, one a line; unset: those of the description", NULL, flags));
+  g_object_class_install_property(
+    class, PROP_SIGNATURE,
+    g_param_spec_enum("signature", "Signature policy", "Must the model be a .fovea file signed with a trusted key?", SIGNATURE_TYPE,
+                      FV_SIGNATURE_WARN, flags));
+  g_object_class_install_property(
+    class, PROP_TRUSTED_KEYS,
+    g_param_spec_string("trusted-keys", "Trusted keys",
+                        "Directory of public keys (*.pub); unset: the user's fovea/trusted and /etc/fovea/trusted", NULL, flags));
   g_object_class_install_property(
     class, PROP_DEVICE,
     g_param_spec_string("device", "Device",

@@ -31,12 +31,13 @@ static void append_file(GString *key, const gchar *path) {
   g_free(full);
 }
 
-static gchar *cache_key(const gchar *model, const gchar *config, const gchar *labels, const gchar *device, gint threads) {
+static gchar *cache_key(const gchar *model, const FvModelParams *params, const gchar *device, gint threads) {
   GString *key = g_string_new(NULL);
   append_file(key, model);
-  append_file(key, config);
-  append_file(key, labels);
-  g_string_append_printf(key, "%s|%d", device ? device : "auto", threads);
+  append_file(key, params->config);
+  append_file(key, params->labels);
+  append_file(key, params->trusted_keys);
+  g_string_append_printf(key, "%d|%s|%d", params->signature, device ? device : "auto", threads);
   return g_string_free(key, FALSE);
 }
 
@@ -88,10 +89,10 @@ static int warm_up(FoveaSharedPlan *shared, FvError *err) {
   return rc;
 }
 
-static int load(FoveaSharedPlan *shared, const gchar *path, const gchar *config, const gchar *labels, const gchar *device,
-                gint threads, FvError *err) {
+static int load(FoveaSharedPlan *shared, const gchar *path, const FvModelParams *params, const gchar *device, gint threads,
+                FvError *err) {
   FvModel *model = NULL;
-  int rc = fv_model_open(path, &fv_model_params(.config = config, .labels = labels), &model, err);
+  int rc = fv_model_open(path, params, &model, err);
   if (rc < 0)
     return rc;
   rc = check_fit(model, path, err);
@@ -138,14 +139,14 @@ static gboolean cache_join(gchar *key, FoveaSharedPlan **ret_shared) {
   return made;
 }
 
-FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const gchar *config, const gchar *labels, const gchar *device,
-                                    gint threads, FvError *err) {
+FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const gchar *device, gint threads,
+                                    FvError *err) {
   FoveaSharedPlan *shared;
-  gchar *key = cache_key(model, config, labels, device, threads);
+  gchar *key = cache_key(model, params, device, threads);
   g_mutex_lock(&cache_lock);
   if (cache_join(key, &shared)) {
     g_mutex_unlock(&cache_lock);
-    int rc = load(shared, model, config, labels, device, threads, &shared->err);
+    int rc = load(shared, model, params, device, threads, &shared->err);
     g_mutex_lock(&cache_lock);
     shared->loading = FALSE;
     shared->failed = rc < 0;

@@ -12,7 +12,7 @@ static void check_readable(const FvPipelineValue *value, const char *path, FvPro
 }
 
 static void check_model(const FvPipelineModel *model, FvProblems *problems) {
-  const FvPipelineValue *files[] = {&model->path, &model->config, &model->labels};
+  const FvPipelineValue *files[] = {&model->path, &model->config, &model->labels, &model->trusted_keys};
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     if (files[i]->node != NULL) check_readable(files[i], files[i]->text, problems);
 }

@@ -109,6 +109,8 @@ static void compose_detect(GPtrArray *chain, const FvCameraConfig *camera) {
   set_value(detect, "model", &model->path);
   set_value(detect, "config", &model->config);
   set_value(detect, "labels", &model->labels);
+  set_value(detect, "signature", &model->signature);
+  set_value(detect, "trusted-keys", &model->trusted_keys);
   set_value(detect, "device", &model->device);
   set_value(detect, "threads", &model->threads);
   set_value(detect, "threshold", &model->threshold);

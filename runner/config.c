@@ -39,6 +39,8 @@ static const FvKey model_keys[] = {
   {"path", FV_KEY_TEXT, MODEL(path), true},
   {"config", FV_KEY_TEXT, MODEL(config)},
   {"labels", FV_KEY_TEXT, MODEL(labels)},
+  {"signature", FV_KEY_CHOICE, MODEL(signature), false, 0, 0, CHOICES("off", "warn", "require")},
+  {"trusted-keys", FV_KEY_TEXT, MODEL(trusted_keys)},
   {"device", FV_KEY_TEXT, MODEL(device)},
   {"threads", FV_KEY_INTEGER, MODEL(threads), false, 0, FV_MAX_THREADS},
   {"threshold", FV_KEY_NUMBER, MODEL(threshold), false, 0, 1},

@@ -3,12 +3,16 @@
 #define FOVEA_TOOLS_COMMANDS_H
 
 int fv_command_bench(int argc, char **argv);
+int fv_command_compress(int argc, char **argv);
 int fv_command_check(int argc, char **argv);
 int fv_command_detect(int argc, char **argv);
 int fv_command_devices(int argc, char **argv);
 int fv_command_eval(int argc, char **argv);
 int fv_command_infer(int argc, char **argv);
 int fv_command_inspect(int argc, char **argv);
+int fv_command_keygen(int argc, char **argv);
 int fv_command_run(int argc, char **argv);
+int fv_command_sign(int argc, char **argv);
+int fv_command_verify(int argc, char **argv);
 
 #endif

@@ -92,6 +92,7 @@ int fv_command_detect(int argc, char **argv) {
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &job.quiet, "Print neither progress nor summary", NULL},
     {"config", 0, 0, G_OPTION_ARG_FILENAME, &job.options.config, "Description of the model (default: found by its name)", "FILE.yaml"},
     {"labels", 0, 0, G_OPTION_ARG_FILENAME, &job.options.labels, "Class names, one a line (default: those of the description)", "FILE"},
+    FV_TRUST_OPTIONS(job.options),
     FV_DEVICE_OPTIONS(job.options),
     {NULL},
   };
@@ -104,6 +105,7 @@ int fv_command_detect(int argc, char **argv) {
   if (result == FV_EXIT_OK) {
     job.input = argv[1];
     result = check_job(&job);
+    if (result == FV_EXIT_OK) result = fv_model_options_check(&job.options, "detect");
   }
   if (result == FV_EXIT_OK) {
     gst_init(NULL, NULL);

@@ -48,6 +48,8 @@ static void add_detector(GPtrArray *chain, const FvDetectJob *job) {
   set_text(step, "model", job->model);
   set_text(step, "config", job->options.config);
   set_text(step, "labels", job->options.labels);
+  set_text(step, "signature", job->options.signature);
+  set_text(step, "trusted-keys", job->options.trusted_keys);
   set_text(step, "device", job->options.device);
   set_number(step, "threads", job->options.threads);
   set_number(step, "threshold", job->threshold);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "container_text.h"
 #include "json.h"
 #include "options.h"
 
@@ -12,6 +13,7 @@ typedef struct Inspection {
   FvModel *model;
   FvPlan *plan;
   FvSession *session;      /* knows the shapes of inputs and outputs; NULL where shape inputs were not given */
+  const FvContainerInfo *container; /* NULL: not a .fovea file */
   const char *plan_error;  /* why there is no plan */
 } Inspection;
 
@@ -137,6 +139,7 @@ static void print_json(const Inspection *it) {
   fv_json_open(&json, "operators", '{');
   for (int i = 0; i < count; i++) fv_json_int(&json, operators[i].name, operators[i].count);
   fv_json_close(&json, '}');
+  if (it->container) fv_container_json(&json, it->container);
   json_plan(&json, it);
   fv_json_close(&json, '}');
   fv_json_print(&json);
@@ -202,6 +205,7 @@ static void print_text(const Inspection *it) {
   print_values(it, false);
   print_description(it->model);
   print_operators(it->model);
+  if (it->container) fv_container_print(it->container);
   print_plan(it);
 }
 
@@ -217,8 +221,13 @@ int fv_command_inspect(int argc, char **argv) {
   const FvUsage usage = {"inspect", "MODEL", "Shows inputs, outputs, family, operators, parameters, work, memory and the kernel of every step.", 1, 1};
   FvError err;
   Inspection it = {0};
+  FvContainerInfo container = {0};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&options, usage.command, argv[1], &it.model);
+  if (result == FV_EXIT_OK && strcmp(fv_model_info(it.model).format, "fovea") == 0) {
+    it.container = &container;
+    if (fv_container_verify(argv[1], options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);
+  }
   if (result == FV_EXIT_OK) {
     FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = reference ? FV_PLAN_REFERENCE : 0};
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
@@ -228,6 +237,7 @@ int fv_command_inspect(int argc, char **argv) {
     if (it.plan) fv_session_create(it.plan, &it.session, &ignored);
   }
   if (result == FV_EXIT_OK) (json ? print_json : print_text)(&it);
+  fv_container_info_finish(&container);
   fv_session_destroy(&it.session);
   fv_plan_destroy(&it.plan);
   fv_model_destroy(&it.model);

@@ -20,6 +20,10 @@ static const struct {
   {"inspect", "show what a model is: inputs, outputs, operators, memory, kernels", fv_command_inspect},
   {"eval", "measure a detector's mAP on annotated pictures", fv_command_eval},
   {"bench", "measure load time, latency and memory of a model", fv_command_bench},
+  {"compress", "write a model into one .fovea file", fv_command_compress},
+  {"keygen", "make a key to sign models with", fv_command_keygen},
+  {"sign", "sign a .fovea file", fv_command_sign},
+  {"verify", "check a .fovea file and its signature", fv_command_verify},
   {"devices", "list the devices that models can run on", fv_command_devices},
 };
 

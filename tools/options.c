@@ -68,6 +68,8 @@ void fv_model_options_finish(FvModelOptions *options) {
   g_free(options->config);
   g_free(options->labels);
   g_free(options->device);
+  g_free(options->signature);
+  g_free(options->trusted_keys);
   g_strfreev(options->input_shapes);
   *options = (FvModelOptions){0};
 }
@@ -95,7 +97,8 @@ int fv_model_options_check(const FvModelOptions *options, const char *command) {
     return fv_fail_usage(command, "--threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, options->threads);
   if (options->device != NULL && !fv_config_device_is_valid(options->device))
     return fv_fail_usage(command, "--device '%s' is unknown; it is one of auto, cpu, vulkan, vulkan:N, vulkan:NAME", options->device);
-  return FV_EXIT_OK;
+  if (!options->signature || fv_signature_policy_from_name(options->signature) >= 0) return FV_EXIT_OK;
+  return fv_fail_usage(command, "--signature '%s' is not off, warn or require", options->signature);
 }
 
 int fv_model_options_open(const FvModelOptions *options, const char *command, const char *path, FvModel **model) {
@@ -106,7 +109,9 @@ int fv_model_options_open(const FvModelOptions *options, const char *command, co
   for (int i = 0; i < count && result == FV_EXIT_OK; i++)
     if (!fv_shape_parse(texts[i], &shapes[i]))
       result = fv_fail_usage(command, "--input-shape '%s' is not like input=1x3x320x320", options->input_shapes[i]);
-  FvModelParams params = {.config = options->config, .labels = options->labels, .input_shapes = shapes, .input_shape_count = count};
+  FvModelParams params = {.config = options->config, .labels = options->labels, .input_shapes = shapes, .input_shape_count = count,
+                          .trusted_keys = options->trusted_keys};
+  if (result == FV_EXIT_OK && options->signature) params.signature = (FvSignaturePolicy)fv_signature_policy_from_name(options->signature);
   if (result == FV_EXIT_OK && fv_model_open(path, &params, model, &err) < 0) result = fv_fail(command, "%s", err.message);
   g_strfreev(texts);
   g_free(shapes);

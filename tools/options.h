@@ -32,16 +32,20 @@ int fv_options_parse(const FvUsage *usage, const GOptionEntry *entries, const GO
 
 /* Options of every subcommand that opens a model and runs it. */
 typedef struct FvModelOptions {
-  char *config, *labels, *device;
+  char *config, *labels, *device, *signature, *trusted_keys;
   char **input_shapes; /* NAME=1x3x320x320 */
   int threads;
 } FvModelOptions;
 
 /* Rows for a GOptionEntry table. */
+#define FV_TRUST_OPTIONS(o) \
+  {"signature", 0, 0, G_OPTION_ARG_STRING, &(o).signature, "off, warn or require a .fovea file signed with a trusted key (default warn)", "POLICY"}, \
+  {"trusted-keys", 0, 0, G_OPTION_ARG_FILENAME, &(o).trusted_keys, "Directory of public keys (default ~/.config/fovea/trusted and /etc/fovea/trusted)", "DIR"}
 #define FV_MODEL_OPTIONS(o) \
   {"config", 0, 0, G_OPTION_ARG_FILENAME, &(o).config, "Description of the model (default: found by its name)", "FILE.yaml"}, \
   {"labels", 0, 0, G_OPTION_ARG_FILENAME, &(o).labels, "Class names, one a line (default: those of the description)", "FILE"}, \
-  {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Dimensions of an input, open or not; 0 keeps one; repeatable", "[NAME=]1x3x320x320"}
+  {"input-shape", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(o).input_shapes, "Dimensions of an input, open or not; 0 keeps one; repeatable", "[NAME=]1x3x320x320"}, \
+  FV_TRUST_OPTIONS(o)
 #define FV_DEVICE_OPTIONS(o) \
   {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "auto, cpu, vulkan, vulkan:N or vulkan:NAME (default auto)", "DEVICE"}, \
   {"threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"}

@@ -67,7 +67,7 @@ static int read_opset(const Onnx__ModelProto *proto, int *opset, FvError *err) {
   return 0;
 }
 
-static int read_metadata(FvImporter *in, FvOnnxModel *model) {
+static int read_metadata(FvImporter *in, FvModelFile *model) {
   size_t count = in->proto->n_metadata_props;
   if (count > FV_ONNX_MAX_METADATA)
     return fv_error_set(in->err, FV_ERR_LIMIT, "%zu metadata entries, more than the %d allowed", count, FV_ONNX_MAX_METADATA);
@@ -75,7 +75,7 @@ static int read_metadata(FvImporter *in, FvOnnxModel *model) {
   if (!model->metadata) return fv_onnx_no_memory(in);
   for (size_t i = 0; i < count; i++) {
     const Onnx__StringStringEntryProto *entry = in->proto->metadata_props[i];
-    model->metadata[i] = (FvOnnxPair){text_or_empty(entry->key), text_or_empty(entry->value)};
+    model->metadata[i] = (FvModelPair){text_or_empty(entry->key), text_or_empty(entry->value)};
   }
   model->metadata_count = (int)count;
   const char *name = text_or_empty(in->proto->producer_name), *version = text_or_empty(in->proto->producer_version);
@@ -85,7 +85,7 @@ static int read_metadata(FvImporter *in, FvOnnxModel *model) {
   return 0;
 }
 
-static int read_model(FvImporter *in, FvOnnxModel *model) {
+static int read_model(FvImporter *in, FvModelFile *model) {
   int result = check_header(in->proto, in->err);
   if (result == 0) result = read_opset(in->proto, &model->opset, in->err);
   if (result == 0) result = read_metadata(in, model);
@@ -94,11 +94,11 @@ static int read_model(FvImporter *in, FvOnnxModel *model) {
   return result;
 }
 
-int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxModel *model, FvError *err) {
+int fv_onnx_read(const void *data, size_t size, const char *directory, FvModelFile *model, FvError *err) {
   if (size > FV_MAX_MODEL_BYTES)
     return fv_error_set(err, FV_ERR_LIMIT, "%zu bytes, more than the %lld allowed", size, (long long)FV_MAX_MODEL_BYTES);
   FvImporter in = {.graph = fv_graph_create(), .directory = directory, .err = err};
-  FvOnnxModel found = {.graph = in.graph};
+  FvModelFile found = {.graph = in.graph};
   if (!in.graph) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   fv_names_init(&in.names);
   FvError local;

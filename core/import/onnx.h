@@ -5,31 +5,16 @@
 #ifndef FOVEA_IMPORT_ONNX_H
 #define FOVEA_IMPORT_ONNX_H
 
-#include "ir/graph.h"
+#include "ir/file.h"
 
 /* The newest version of the default operator set that the operators here were written against. */
 #define FV_ONNX_MAX_OPSET 21
 #define FV_ONNX_MAX_ATTRIBUTES 256 /* of one node */
 #define FV_ONNX_MAX_METADATA 1024  /* key-value pairs */
 
-typedef struct FvOnnxPair {
-  const char *key, *value;
-} FvOnnxPair;
-
-/* What a file holds. Everything lives in the graph's arena. */
-typedef struct FvOnnxModel {
-  FvGraph *graph; /* sorted; shapes as declared, -1 where open */
-  char *producer; /* exporter's name and version; may be empty */
-  int opset;          /* of the default domain */
-  int node_count;     /* in the file */
-  int64_t parameters; /* elements of all initialisers */
-  FvOnnxPair *metadata;
-  int metadata_count;
-} FvOnnxModel;
-
 /* Parses size bytes, which need not outlive the call. directory is where external data may lie; NULL refuses it.
  * FV_ERR_FORMAT, FV_ERR_UNSUPPORTED, FV_ERR_LIMIT, FV_ERR_IO (external data), FV_ERR_NO_MEMORY. */
-int fv_onnx_read(const void *data, size_t size, const char *directory, FvOnnxModel *model, FvError *err);
+int fv_onnx_read(const void *data, size_t size, const char *directory, FvModelFile *model, FvError *err);
 
 /* Reads a file that holds one bare tensor (the inputs and outputs of ONNX's conformance cases). The data lives in graph's arena. */
 int fv_onnx_read_value(const void *data, size_t size, FvGraph *graph, FvTensor *tensor, FvError *err);

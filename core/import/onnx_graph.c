@@ -1,23 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "import/onnx_internal.h"
 #include "ir/op.h"
 
-/* Names live on in messages, lists, JSON and file names: bounded, and clean. */
-static int check_name(FvImporter *in, const char *name, const char *what) {
-  size_t length = strlen(name);
-  if (length > FV_MAX_NAME)
-    return fv_error_set(in->err, FV_ERR_LIMIT, "the name of %s '%.64s…' is longer than %d bytes", what, name, FV_MAX_NAME);
-  if (!fv_text_is_clean(name))
-    return fv_error_set(in->err, FV_ERR_FORMAT, "the name of %s '%.64s' has control characters or is not UTF-8", what, name);
-  return 0;
-}
-
 /* A value that must not exist yet. */
 static int define(FvImporter *in, const char *name, const char *what, FvValue **value) {
-  int result = check_name(in, name, what);
+  int result = fv_name_check(name, what, in->err);
   if (result < 0) return result;
   if (fv_names_find(&in->names, name)) return fv_error_set(in->err, FV_ERR_FORMAT, "%s '%.128s' is defined twice", what, name);
   *value = fv_graph_add_value(in->graph, name);
@@ -92,13 +81,10 @@ static int opset_of(const FvImporter *in, const char *domain) {
 }
 
 static int check_arity(FvImporter *in, const FvOp *op, const Onnx__NodeProto *proto) {
-  int max_inputs = op->max_inputs < 0 ? FV_MAX_NODE_IO : op->max_inputs, max_outputs = op->max_outputs < 0 ? FV_MAX_NODE_IO : op->max_outputs;
   size_t inputs = proto->n_input;
   while (inputs && !*proto->input[inputs - 1]) inputs--; /* optional inputs left out at the end */
-  if (inputs > (size_t)max_inputs || inputs < (size_t)op->min_inputs)
-    return fv_error_set(in->err, FV_ERR_FORMAT, "%zu inputs where %d to %d are possible", inputs, op->min_inputs, max_inputs);
-  if (proto->n_output > (size_t)max_outputs || proto->n_output < (size_t)op->min_outputs)
-    return fv_error_set(in->err, FV_ERR_FORMAT, "%zu outputs where %d to %d are possible", proto->n_output, op->min_outputs, max_outputs);
+  int result = fv_op_check_counts(op, inputs, proto->n_output, in->err);
+  if (result < 0) return result;
   for (int i = 0; i < op->min_inputs; i++)
     if (!*proto->input[i]) return fv_error_set(in->err, FV_ERR_FORMAT, "input %d is missing", i);
   return 0;
@@ -116,7 +102,7 @@ static int define_outputs(FvImporter *in, const Onnx__NodeProto *proto, FvNode *
 
 static int add_node(FvImporter *in, const FvOp *op, int opset, const Onnx__NodeProto *proto, FvNode **node) {
   int result = check_arity(in, op, proto);
-  if (result == 0) result = check_name(in, proto->name ? proto->name : "", "operator");
+  if (result == 0) result = fv_name_check(proto->name ? proto->name : "", "operator", in->err);
   if (result < 0) return result;
   *node = fv_graph_add_node(in->graph, op, proto->name, opset, (int)proto->n_input, (int)proto->n_output);
   if (!*node) return fv_onnx_no_memory(in);

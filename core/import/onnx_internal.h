@@ -2,7 +2,7 @@
 #ifndef FOVEA_IMPORT_ONNX_INTERNAL_H
 #define FOVEA_IMPORT_ONNX_INTERNAL_H
 
-#include "import/names.h"
+#include "ir/names.h"
 #include "import/onnx.h"
 #include "import/onnx.pb-c.h"
 

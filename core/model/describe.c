@@ -20,7 +20,7 @@ void fv_model_config_finish(FvModelConfig *config) {
  * for good. */
 static void read_embedded(const FvModel *model, FvDescription *description) {
   for (int i = 0; i < model->file.metadata_count; i++) {
-    const FvOnnxPair *pair = &model->file.metadata[i];
+    const FvModelPair *pair = &model->file.metadata[i];
     if (strcmp(pair->key, "fovea.description") == 0)
       fv_description_read_embedded(description, pair->value, strlen(pair->value), model->path, NULL);
   }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "container/envelope.h"
 #include "model/model_internal.h"
 #include "ir/op.h"
 #include "vision/describe.h"
@@ -48,7 +49,19 @@ void fv_model_destroy(FvModel **place) {
   free(model);
 }
 
-static int parse(FvModel *model, const void *data, size_t size, FvError *err) {
+static bool has_ending(const char *path, const char *ending) {
+  size_t length = strlen(path), wanted = strlen(ending);
+  return length > wanted && strcmp(path + length - wanted, ending) == 0;
+}
+
+static int parse(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+  model->is_container = fv_envelope_is(data, size) || has_ending(model->path, ".fovea");
+  if (model->is_container) {
+    model->file_bytes = (int64_t)size;
+    return fv_model_read_container(model, data, size, params, err);
+  }
+  if (params && params->signature == FV_SIGNATURE_REQUIRE)
+    return fv_error_set(err, FV_ERR_CONFIG, "ONNX files are not signed, and a signature is required: make a .fovea file with fovea compress --sign");
   char *directory = model->from_memory ? NULL : directory_of(model->path);
   model->file_bytes = (int64_t)size;
   int result = fv_onnx_read(data, size, directory, &model->file, err);
@@ -87,8 +100,8 @@ static int open_parsed(FvModel *model, const FvModelParams *params, FvError *err
   return result;
 }
 
-static int open_bytes(FvModel *model, const void *data, size_t size, FvError *err) {
-  int result = parse(model, data, size, err);
+static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+  int result = parse(model, data, size, params, err);
   if (result < 0) fv_error_prefix(err, "%.256s", model->path);
   return result;
 }
@@ -111,7 +124,7 @@ int fv_model_open(const char *path, const FvModelParams *params, FvModel **model
   int result = fv_file_read(path, FV_MAX_MODEL_BYTES, &data, &size, err);
   if (result < 0) return result;
   FvModel *opened = create(path, false);
-  result = opened ? open_bytes(opened, data, size, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   free(data); /* everything kept was copied while unpacking: gone before graphs are prepared */
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
@@ -122,7 +135,7 @@ int fv_model_open_memory(const void *data, size_t size, const char *name, const 
   if ((!data && size) || !model) return fv_error_set(err, FV_ERR_INVALID, "the model's bytes and a place for it are needed");
   if (!err) err = &local;
   FvModel *opened = create(name ? name : "model", true);
-  int result = opened ? open_bytes(opened, data, size, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  int result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
 }
@@ -164,7 +177,7 @@ const FvDescription *fv_model_description(const FvModel *model) { return &model-
 const char *fv_model_describe_error(const FvModel *model) { return model->describe_error.code ? model->describe_error.message : ""; }
 
 FvModelInfo fv_model_info(const FvModel *model) {
-  return (FvModelInfo){.path = model->path, .format = "onnx", .producer = model->file.producer, .opset = model->file.opset,
+  return (FvModelInfo){.path = model->path, .format = model->is_container ? "fovea" : "onnx", .producer = model->file.producer, .opset = model->file.opset,
                        .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count};
 }
 

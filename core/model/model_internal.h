@@ -15,7 +15,8 @@ struct FvModel {
   char *name;          /* file name without its ending */
   bool from_memory;
   int64_t file_bytes;
-  FvOnnxModel file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
+  bool is_container;   /* a .fovea file */
+  FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
   FvGraph *prepared;   /* shapes known and constants folded; NULL while an input that decides shapes has no value */
   bool *shape_inputs;  /* by input index */
   FvDescription description;
@@ -32,6 +33,9 @@ const FvGraph *fv_model_prepared_graph(const FvModel *model);
 int fv_model_set_shapes(FvModel *model, const FvModelParams *params, const FvPreprocess *size, FvError *err);
 /* Fills shape_inputs; true through *any when there is one. */
 int fv_model_find_shape_inputs(FvModel *model, bool *any, FvError *err);
+
+/* Verifies and reads a .fovea file into model->file. */
+int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err);
 
 /* The YAML that belongs to a model, read once. */
 typedef struct FvModelConfig {

@@ -19,6 +19,8 @@ int fv_description_infer(FvDescription *description, const char *name, const FvG
 int fv_description_read_yaml(FvDescription *description, const char *text, size_t size, const char *path, FvError *err);
 /* The same for text that travelled inside a model: it may name a list of labels, but no file. */
 int fv_description_read_embedded(FvDescription *description, const char *text, size_t size, const char *path, FvError *err);
+/* The YAML that reads as this description: everything in it, labels inline. *text is malloc'ed and size bytes long. */
+int fv_description_write(const FvDescription *description, char **text, size_t *size, FvError *err);
 /* Finds the YAML for a model: `config` if given (an error when it cannot be read), else MODEL.yaml beside the model, else <name>.yaml in
  * $FOVEA_CONFIG_DIR/models, the user's and the installed configs/models. Returns a malloc'ed path, or NULL when there is none. */
 char *fv_description_find(const char *model_path, const char *name, const char *config);

@@ -18,7 +18,8 @@ CORE = {
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],
-    "model": ["compress", "import", "vision", "graph", "ir", "base"],
+    "container": ["compress", "ir", "base"],
+    "model": ["container", "compress", "import", "vision", "graph", "ir", "base"],
     "session": ["compress", "model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
 }
 # Above the core: who may include whose headers (public core headers are open to all).

@@ -8,7 +8,7 @@
 #include "ir/op.h"
 
 static FvGraph *read_graph(Build *build) {
-  FvOnnxModel model = {0};
+  FvModelFile model = {0};
   FvError err = {0};
   GBytes *bytes = build_pack(build);
   size_t size;

@@ -5,8 +5,8 @@
 #include "ir/graph.h"
 #include "ir/op.h"
 
-static FvOnnxModel read_model(Build *build) {
-  FvOnnxModel model = {0};
+static FvModelFile read_model(Build *build) {
+  FvModelFile model = {0};
   FvError err = {0};
   GBytes *bytes = build_pack(build);
   size_t size;
@@ -25,7 +25,7 @@ static const FvValue *find(const FvGraph *graph, const char *name) {
 static void test_small(void) {
   Build build;
   build_small(&build);
-  FvOnnxModel model = read_model(&build);
+  FvModelFile model = read_model(&build);
   const FvGraph *graph = model.graph;
   g_assert_cmpint(model.opset, ==, 13);
   g_assert_cmpint(model.node_count, ==, 2);
@@ -54,7 +54,7 @@ static void test_order(void) {
   build_node(&build, "Abs", "a", "x", "u");
   build_node(&build, "Exp", "b", "u", "v");
   build_output(&build, "y");
-  FvOnnxModel model = read_model(&build);
+  FvModelFile model = read_model(&build);
   g_assert_cmpstr(model.graph->nodes[0]->name, ==, "a");
   g_assert_cmpstr(model.graph->nodes[1]->name, ==, "b");
   g_assert_cmpstr(model.graph->nodes[2]->name, ==, "c");
@@ -66,7 +66,7 @@ static void test_listed_initialiser(void) {
   Build build;
   build_small(&build);
   build_input(&build, "w", FLOAT, 4, DIMS(2, 3, 1, 1)); /* as IR versions before 4 do */
-  FvOnnxModel model = read_model(&build);
+  FvModelFile model = read_model(&build);
   g_assert_cmpint(model.graph->input_count, ==, 1);
   g_assert_nonnull(find(model.graph, "w")->constant);
   fv_graph_destroy(&model.graph);
@@ -78,7 +78,7 @@ static double read_element(Build *build, FvDtype dtype, int64_t index) {
   build_input(build, "x", FLOAT, 1, DIMS(4));
   build_node(build, "Relu", "r", "x", "y");
   build_output(build, "y");
-  FvOnnxModel model = read_model(build);
+  FvModelFile model = read_model(build);
   const FvTensor *tensor = find(model.graph, "t")->constant;
   FvTensor one = {.dtype = tensor->dtype}, out = {.dtype = FV_DTYPE_F64};
   double value = 0;
@@ -161,7 +161,7 @@ static void test_attributes(void) {
   text->has_s = 1;
   text->s = (ProtobufCBinaryData){6, (uint8_t *)"NOTSET"};
   build_int(&build, node, "group", 1);
-  FvOnnxModel model = read_model(&build);
+  FvModelFile model = read_model(&build);
   int64_t values[4];
   node = NULL;
   g_assert_cmpint(fv_node_ints(model.graph->nodes[0], "pads", values, 4), ==, 4);

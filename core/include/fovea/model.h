@@ -17,18 +17,29 @@ typedef struct FvInputShape {
   int64_t dims[FV_MAX_RANK]; /* 0 keeps what the file says */
 } FvInputShape;
 
+/* What becomes of a .fovea file that is not signed by a trusted key. A signature that does not fit its file is refused in any case. */
+typedef enum FvSignaturePolicy {
+  FV_SIGNATURE_WARN = 0, /* is loaded, with a warning in the log */
+  FV_SIGNATURE_OFF,      /* is loaded */
+  FV_SIGNATURE_REQUIRE,  /* is refused, and so is every ONNX file: those are never signed */
+} FvSignaturePolicy;
+/* "off", "warn" or "require"; -1 for another word. */
+FV_API int fv_signature_policy_from_name(const char *name);
+
 typedef struct FvModelParams {
   const char *config;            /* description YAML; NULL: search as <fovea/description.h> says */
   const char *labels;            /* class names, one a line; NULL: those of the description */
   const FvInputShape *input_shapes; /* fixes symbolic dimensions; those left open become 1 (batch) or the description's size */
   int input_shape_count;
+  FvSignaturePolicy signature;
+  const char *trusted_keys; /* directory of public keys (*.pub); NULL: $XDG_CONFIG_HOME/fovea/trusted (or ~/.config) and /etc/fovea/trusted */
 } FvModelParams;
 
 /* fv_model_open(path, &fv_model_params(.labels = "coco.txt"), &model, &err) */
 #define fv_model_params(...) ((FvModelParams){__VA_ARGS__})
 
-/* Opens and parses an ONNX file. params may be NULL. On success *model is a new reference.
- * Errors: FV_ERR_IO, FV_ERR_FORMAT, FV_ERR_UNSUPPORTED (names the node), FV_ERR_LIMIT, FV_ERR_CONFIG. */
+/* Opens, verifies and parses a .fovea file, or parses an ONNX file; the first bytes tell which. params may be NULL. On success *model is a new reference.
+ * Errors: FV_ERR_IO, FV_ERR_FORMAT, FV_ERR_UNSUPPORTED (names the node), FV_ERR_LIMIT, FV_ERR_CONFIG (also: not signed as asked, or no key to decrypt with). */
 FV_API int fv_model_open(const char *path, const FvModelParams *params, FvModel **model, FvError *err);
 /* The same from memory, which is copied where needed; name stands in for the path in messages. External data is refused. */
 FV_API int fv_model_open_memory(const void *data, size_t size, const char *name, const FvModelParams *params, FvModel **model,
@@ -58,7 +69,7 @@ FV_API const char *fv_model_describe_error(const FvModel *model);
 
 typedef struct FvModelInfo {
   const char *path;          /* as opened */
-  const char *format;        /* "onnx" */
+  const char *format;        /* "onnx" or "fovea" */
   const char *producer;      /* exporter's name and version, may be empty */
   int opset;                 /* of the default domain */
   int64_t file_bytes;

@@ -1,4 +1,4 @@
-#include "import/names.h"
+#include "ir/names.h"
 
 #include <stdlib.h>
 #include <string.h>

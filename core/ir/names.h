@@ -1,6 +1,6 @@
 /* Values by name: open addressing over a table that doubles. */
-#ifndef FOVEA_IMPORT_NAMES_H
-#define FOVEA_IMPORT_NAMES_H
+#ifndef FOVEA_IR_NAMES_H
+#define FOVEA_IR_NAMES_H
 
 #include <stdint.h>
 

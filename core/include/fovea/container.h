@@ -1,0 +1,74 @@
+/* The .fovea file: a model with everything that belongs to it, verified to the last bit before it is parsed. docs/format.md defines it. */
+#ifndef FOVEA_CONTAINER_H
+#define FOVEA_CONTAINER_H
+
+#include <fovea/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FV_MAX_CONTAINER_SECTIONS 16
+#define FV_MAX_NOTES 64         /* of provenance, and of the accuracy record */
+#define FV_MAX_NOTE_BYTES 4095  /* of one value */
+
+typedef struct FvNote {
+  const char *key, *value;
+} FvNote;
+
+typedef enum FvWeightKind { FV_WEIGHTS_F32 = 0, FV_WEIGHTS_F16 } FvWeightKind;
+
+typedef struct FvContainerParams {
+  FvWeightKind weights;    /* how f32 weights of convolutions and matrix products are stored; everything else stays as it is */
+  const char *sign_key;    /* file with a signing key; NULL: not signed */
+  bool encrypt;            /* graph, weights and description, with the key that the environment names */
+  const char *command;     /* for the provenance; may be NULL */
+  const FvNote *accuracy;  /* what was measured, and on what */
+  int accuracy_count;
+} FvContainerParams;
+
+/* Writes the model, with its input shapes fixed as it was opened and its description, atomically: the file is complete or not there. */
+FV_API int fv_container_write(const FvModel *model, const char *path, const FvContainerParams *params, FvError *err);
+/* Signs a file in place (atomically), replacing a signature that is there. The file is verified first. */
+FV_API int fv_container_sign(const char *path, const char *sign_key, FvError *err);
+
+typedef struct FvSectionInfo {
+  const char *name;  /* "weights"; "unknown" when this build does not know the type */
+  const char *coder; /* "none" */
+  bool encrypted;
+  int64_t stored_bytes, decoded_bytes;
+} FvSectionInfo;
+
+typedef enum FvSignatureState {
+  FV_SIGNATURE_NONE = 0,  /* not signed */
+  FV_SIGNATURE_UNTRUSTED, /* signed, and the signature fits, but the key is not among those trusted */
+  FV_SIGNATURE_TRUSTED,
+} FvSignatureState;
+
+typedef struct FvContainerInfo {
+  int64_t file_bytes;
+  FvSignatureState signature;
+  char signer[65];     /* public key in hexadecimal, "" when not signed */
+  char signer_name[64]; /* as the trusted key's file says */
+  int section_count;
+  FvSectionInfo sections[FV_MAX_CONTAINER_SECTIONS];
+  FvNote *provenance, *accuracy; /* owned; where the file came from, and what was measured */
+  int provenance_count, accuracy_count;
+} FvContainerInfo;
+
+/* Verifies a file in constant memory. trusted_keys is a directory of public keys; NULL: the user's and the system's. On success release *info with
+ * fv_container_info_finish. */
+FV_API int fv_container_verify(const char *path, const char *trusted_keys, FvContainerInfo *info, FvError *err);
+FV_API void fv_container_info_finish(FvContainerInfo *info);
+
+/* Does the file begin like a .fovea file? False, too, when it cannot be read. */
+FV_API bool fv_container_is(const char *path);
+
+typedef enum FvKeyKind { FV_KEY_SIGNING = 0, FV_KEY_ENCRYPTION } FvKeyKind;
+/* Writes STEM.key, readable by its owner only, and for signing STEM.pub. Files that exist are left alone: FV_ERR_IO. */
+FV_API int fv_key_create(const char *stem, FvKeyKind kind, FvError *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

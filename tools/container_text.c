@@ -1,0 +1,73 @@
+#include "container_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *fv_signature_text(const FvContainerInfo *info) {
+  switch (info->signature) {
+    case FV_SIGNATURE_TRUSTED: return g_strdup_printf("signed with the trusted key '%s' (%.16s…)", info->signer_name, info->signer);
+    case FV_SIGNATURE_UNTRUSTED: return g_strdup_printf("signed with a key that is not trusted (%s)", info->signer);
+    default: return g_strdup("not signed");
+  }
+}
+
+static const char *find_note(const FvNote *notes, int count, const char *key) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(notes[i].key, key) == 0) return notes[i].value;
+  return NULL;
+}
+
+/* How many times smaller than what it was made from; 0 when that is not known. */
+static double ratio_to_source(const FvContainerInfo *info) {
+  const char *text = find_note(info->provenance, info->provenance_count, "source-bytes");
+  double bytes = text ? g_ascii_strtod(text, NULL) : 0;
+  return bytes > 0 && info->file_bytes > 0 ? bytes / (double)info->file_bytes : 0;
+}
+
+static void print_notes(const char *title, const FvNote *notes, int count) {
+  for (int i = 0; i < count; i++) printf("%-12s %s: %s\n", i ? "" : title, notes[i].key, notes[i].value);
+}
+
+void fv_container_print(const FvContainerInfo *info) {
+  double ratio = ratio_to_source(info);
+  char *signature = fv_signature_text(info);
+  printf("%-12s %s\n", "signature", signature);
+  g_free(signature);
+  for (int i = 0; i < info->section_count; i++) {
+    const FvSectionInfo *section = &info->sections[i];
+    printf("%-12s %-12s %10lld bytes, %lld decoded, coder %s%s\n", i ? "" : "sections", section->name, (long long)section->stored_bytes,
+           (long long)section->decoded_bytes, section->coder, section->encrypted ? ", encrypted" : "");
+  }
+  if (ratio > 0) printf("%-12s %.2f times smaller than its source\n", "ratio", ratio);
+  print_notes("provenance", info->provenance, info->provenance_count);
+  print_notes("accuracy", info->accuracy, info->accuracy_count);
+}
+
+static void json_notes(FvJson *json, const char *title, const FvNote *notes, int count) {
+  fv_json_open(json, title, '{');
+  for (int i = 0; i < count; i++) fv_json_string(json, notes[i].key, notes[i].value);
+  fv_json_close(json, '}');
+}
+
+void fv_container_json(FvJson *json, const FvContainerInfo *info) {
+  static const char *const states[] = {"none", "untrusted", "trusted"};
+  double ratio = ratio_to_source(info);
+  fv_json_string(json, "signature", states[info->signature]);
+  fv_json_string(json, "signer", *info->signer ? info->signer : NULL);
+  fv_json_open(json, "sections", '[');
+  for (int i = 0; i < info->section_count; i++) {
+    const FvSectionInfo *section = &info->sections[i];
+    fv_json_open(json, NULL, '{');
+    fv_json_string(json, "name", section->name);
+    fv_json_string(json, "coder", section->coder);
+    fv_json_bool(json, "encrypted", section->encrypted);
+    fv_json_int(json, "stored_bytes", section->stored_bytes);
+    fv_json_int(json, "decoded_bytes", section->decoded_bytes);
+    fv_json_close(json, '}');
+  }
+  fv_json_close(json, ']');
+  if (ratio > 0) fv_json_number(json, "ratio", ratio, 4);
+  json_notes(json, "provenance", info->provenance, info->provenance_count);
+  json_notes(json, "accuracy", info->accuracy, info->accuracy_count);
+}
