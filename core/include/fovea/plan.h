@@ -28,7 +28,7 @@ typedef enum FvPlanFlags {
 } FvPlanFlags;
 
 typedef struct FvPlanParams {
-  const char *device; /* "cpu", "vulkan", "vulkan:N", "auto"; NULL is "auto": the fastest that runs the model */
+  const char *device; /* "cpu", "vulkan", "vulkan:N", "auto"; NULL is "auto": the CPU, until devices are timed on the model */
   int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
   unsigned flags;     /* FvPlanFlags */
   const FvNamedTensor *constants; /* graph inputs fixed at load, copied; see fv_model_input_is_shape */
