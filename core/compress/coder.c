@@ -26,12 +26,12 @@ static const struct {
   double fixed_ns, element_ns, coded_byte_ns; /* fitted to bench/coders.c on the machine of docs/compression.md */
 } coders[FV_CODER_COUNT] = {
   [FV_CODER_NONE] = {"none", none_encode, none_decode, 0, 0.05, 0},
-  [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 10000, 1, 1},
-  [FV_CODER_RANGE] = {"range", fv_range_encode, fv_range_decode, 1000, 4, 0},
-  [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 1000, 4, 0},
-  [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 10000, 4, 0},
-  [FV_CODER_LZ78] = {"lz78", fv_lz78_encode, fv_lz78_decode, 10000, 4, 0},
-  [FV_CODER_ZSTD] = {"zstd", fv_zstd_encode, fv_zstd_decode, 1000, 1, 0},
+  [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 4000, 0, 2.8},
+  [FV_CODER_RANGE] = {"range", fv_range_encode, fv_range_decode, 1500, 11, 32},
+  [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 600, 2.4, 0},
+  [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 4000, 3, 0},
+  [FV_CODER_LZ78] = {"lz78", fv_lz78_encode, fv_lz78_decode, 500, 2, 2.3},
+  [FV_CODER_ZSTD] = {"zstd", fv_zstd_encode, fv_zstd_decode, 9000, 0.3, 0.6},
 };
 
 void fv_bytes_finish(FvBytes *bytes) {

@@ -53,8 +53,8 @@ int fv_coder_find(const char *name);
 int fv_coder_encode(FvCoderId id, const void *data, FvCodeShape shape, FvBytes *out, FvError *err);
 
 /* Decodes exactly shape.count bytes into data from exactly size coded bytes; everything in them is taken for hostile. Time is bounded by
- * count + size, extra memory by twice count. FV_ERR_FORMAT for what no encoder writes, FV_ERR_UNSUPPORTED for an unknown id; data's
- * contents are then undefined. A stream that decodes is not thereby the right one: that is what the container's hash tree is for. */
+ * count + size, extra memory by twice count. FV_ERR_FORMAT for a stream that does not hold together, FV_ERR_UNSUPPORTED for an unknown
+ * id; data's contents are then undefined. A stream that decodes is not thereby the right one: that is what the container's hash tree is for. */
 int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, void *data, FvError *err);
 
 typedef struct FvCoderLimits {

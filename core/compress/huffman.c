@@ -10,6 +10,7 @@
 #include "coders.h"
 
 enum { MAX_LENGTH = 15, TABLE_BITS = 11, TABLE_SIZE = 1 << TABLE_BITS, RUN = 7 };
+enum { TABLE_PAYS = 2048 }; /* making the table takes about as long as decoding so many elements without it */
 
 typedef struct Code {
   uint8_t lengths[256]; /* by rank */
@@ -161,8 +162,12 @@ int fv_huffman_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint
     code.lengths[rank] = (uint8_t)length;
   }
   if (!assign_codes(&code)) return fv_error_set(err, FV_ERR_FORMAT, "its code lengths make no complete code; the data is damaged");
-  build_table(&code, table);
-  for (size_t done = decode_runs(&code, table, &r, data, shape.count); done < shape.count; done++) {
+  size_t done = 0;
+  if (shape.count >= TABLE_PAYS) {
+    build_table(&code, table);
+    done = decode_runs(&code, table, &r, data, shape.count);
+  }
+  for (; done < shape.count; done++) {
     int length;
     fv_bits_refill(&r);
     data[done] = decode_one(&code, (uint32_t)(r.held >> 48), &length);

@@ -15,12 +15,13 @@
  *   Activity a = 2 |left| + |left of that| + 2 |above| (0 beyond the start, above is 0 in the first row); its context is the number of
  *   limits that a has reached.
  *
- * A probability is the mean of two estimates that follow the bits at two rates: each begins at one half and moves toward bit b by
- * (b - p) >> s, rounded down, with s from 1 growing to its rate as the context is met more often. So new contexts learn quickly, old ones
- * are exact, and drift is followed.
+ * A probability (of a one) is the mean of two estimates that follow the bits at two rates. Each, in 2^-31, begins at 2^30 and after a bit moves
+ * by (b - p) >> s, rounded down, where b is 2^31 - 1 or 0; s = floor(log2(n + 2)) when the context was met n times before, at most the rate. So
+ * new contexts learn quickly, old ones are exact, and drift is followed. The mean is their sum >> 16, in 2^-16, its lowest bit set.
  *
- * Interval arithmetic: low and range of 64 bits, range >= 2^32; a bit 1 takes the lower part, (range >> 16) * p
- * with p in 2^-16. A u32 leaves at the top, first word first, when range falls below 2^32. Of the last interval the number whose lower 32 bits are zero is written, without those. */
+ * Interval arithmetic: low (at first 0) and range (at first 2^64 - 1) of 64 bits, range >= 2^32; a bit 1 takes the lower part, (range >> 16) * p
+ * with p in 2^-16. A u32 leaves at the top, first word first, when range falls below 2^32. Of the last interval the number whose lower 32
+ * bits are zero is written, without those. */
 #include <stdlib.h>
 
 #include "bits.h"
