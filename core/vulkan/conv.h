@@ -27,7 +27,6 @@ bool fv_vk_conv_look(const FvKernelQuery *query, FvVkConv *conv);
 /* The parameters, but for places. */
 struct FvConvPush;
 void fv_vk_conv_push(const FvVkConv *conv, const FvVkEmit *emit, struct FvConvPush *push);
-bool fv_vk_image_aligned(const FvVkImage *image, int32_t at);
 /* Launches it for the input x_at, the output y_at and the residual r_at (floats in the arena), with the node's activation. */
 int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *conv, int32_t x_at, int32_t y_at, int32_t r_at);
 

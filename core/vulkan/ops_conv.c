@@ -41,11 +41,6 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
   }
 }
 
-bool fv_vk_image_aligned(const FvVkImage *i, int32_t at) {
-  if ((i->sc != 1 && i->c > 1) || at % 4) return false;
-  return (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
-}
-
 void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
   *push = (struct FvConvPush){

@@ -53,10 +53,6 @@ static void pack(const FvKernelQuery *q, void *packed) {
   if (bias) memcpy(to + taps * quads, bias->data, (size_t)d.x.c * sizeof(float));
 }
 
-static bool image_aligned(const FvVkImage *i, int32_t at) {
-  return at % 4 == 0 && (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
-}
-
 static int launch(FvVkEmit *emit, const Depthwise *depthwise) {
   Depthwise d = *depthwise;
   FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0);
@@ -73,7 +69,7 @@ static int launch(FvVkEmit *emit, const Depthwise *depthwise) {
   FvVkLaunch job = {
     .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .params = &push, .params_size = sizeof push,
     .invocations = d.y.n * d.y.h * fv_vk_ceil_div(d.y.w, wide ? 8 : 4) * (padded(d.x.c) / 4), .spec_count = 12,
-    .spec = {act.type, d.has_residual, image_aligned(&d.x, x.at), image_aligned(&d.y, y.at),
+    .spec = {act.type, d.has_residual, fv_vk_image_aligned(&d.x, x.at), fv_vk_image_aligned(&d.y, y.at),
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
   };
   return fv_vk_launch(emit, &job);
@@ -90,12 +86,12 @@ static int emit_depthwise(FvVkEmit *emit) {
 static bool look_norm(const FvKernelQuery *q, Depthwise *d) {
   const FvTensor *tensors[] = {q->in[0], q->out[0]};
   FvVkImage *images[] = {&d->x, &d->y};
-  if (q->node->output_count > 1 && q->out[1]) return false;
+  if ((q->node->output_count > 1 && q->out[1]) || q->in[0]->data) return false;
   for (int i = 1; i < 5; i++)
     if (!fv_vk_is_f32(fv_query_input(q, i)) || !fv_vk_is_constant(q, i)) return false;
   for (int i = 0; i < 2; i++) {
     const FvTensor *t = tensors[i];
-    if (!fv_vk_is_f32(t) || t->data) return false;
+    if (!fv_vk_is_f32(t)) return false;
     if (t->rank == 2)
       *images[i] = (FvVkImage){t->dims[0], t->dims[1], 1, 1, t->strides[0], t->strides[1], 0, 0};
     else if (!fv_vk_image(t, images[i]))

@@ -26,10 +26,14 @@ bool fv_vk_window(const FvWindow *w, FvVkWindow *result) {
   return true;
 }
 
+bool fv_vk_image_aligned(const FvVkImage *i, int32_t at) {
+  if ((i->sc != 1 && i->c > 1) || at % 4) return false;
+  return (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
+}
+
 bool fv_vk_aligned_pixels(const FvVkPlace *place) {
-  FvVkImage i;
-  if (!fv_vk_image(place->tensor, &i) || (i.sc != 1 && i.c > 1) || place->at % 4) return false;
-  return (i.w <= 1 || i.sw % 4 == 0) && (i.h <= 1 || i.sh % 4 == 0) && (i.n <= 1 || i.sn % 4 == 0);
+  FvVkImage image;
+  return fv_vk_image(place->tensor, &image) && fv_vk_image_aligned(&image, place->at);
 }
 
 /* Strides of a tensor along the full shape's dimensions. */

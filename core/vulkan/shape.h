@@ -23,8 +23,9 @@ static inline bool fv_vk_is_f32(const FvTensor *tensor) { return tensor && tenso
 static inline bool fv_vk_is_constant(const FvKernelQuery *query, int index) { return fv_query_input(query, index) && query->in[index]->data; }
 static inline int64_t fv_vk_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* Do pixels begin at multiples of four floats, with channels one after the other? */
-bool fv_vk_aligned_pixels(const FvVkPlace *place);
+/* Do pixels begin at multiples of four floats, with channels one after the other? at: the picture's first element. */
+bool fv_vk_image_aligned(const FvVkImage *image, int32_t at);
+bool fv_vk_aligned_pixels(const FvVkPlace *place); /* false for what is no picture */
 
 /* One walk over several tensors of (after numpy broadcasting) one shape: dimensions from the outermost in the first tensor's memory to the innermost,
  * those that all tensors pass through in one stride merged, those of length 1 gone. */
