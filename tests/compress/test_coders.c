@@ -174,7 +174,27 @@ static void test_damage(void) {
   }
 }
 
-/* A stream cut anywhere says so (but LZ and none could only tell by the length, and do). */
+/* The same for streams long enough for the quick paths: table look-ups, vector steps. */
+static void test_damage_of_long(void) {
+  enum { COUNT = 4000 };
+  int8_t levels[COUNT];
+  fill_laplace(levels, COUNT, 1.5, 22);
+  for (int id = 0; id < FV_CODER_COUNT; id++) {
+    FvBytes out = {0};
+    FvCodeShape shape = {COUNT, 9};
+    g_assert_cmpint(fv_coder_encode(id, levels, shape, &out, NULL), ==, FV_OK);
+    for (size_t at = 0; at < out.size; at++) {
+      uint8_t was = out.data[at];
+      out.data[at] ^= (uint8_t)(1 + at % 255);
+      check_damaged(id, out.data, out.size, shape);
+      out.data[at] = was;
+      if (at % 8 == 0) check_damaged(id, out.data, at, shape);
+    }
+    fv_bytes_finish(&out);
+  }
+}
+
+/* A stream cut anywhere says so, and one with bytes behind it. */
 static void test_truncation(void) {
   enum { COUNT = 500 };
   int8_t levels[COUNT];
@@ -285,6 +305,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/coders/sizes-near-entropy", test_sizes);
   g_test_add_func("/coders/range-uses-its-neighbours", test_context);
   g_test_add_func("/coders/damage-does-no-harm", test_damage);
+  g_test_add_func("/coders/damage-of-long-streams-does-no-harm", test_damage_of_long);
   g_test_add_func("/coders/a-cut-is-noticed", test_truncation);
   g_test_add_func("/coders/noise-does-no-harm", test_noise);
   g_test_add_func("/coders/rans-variants-agree", test_rans_variants);
