@@ -99,10 +99,6 @@ static void gather_elements_reference(const FvKernelCall *call) {
   } while (fv_index_next(at, out->dims, out->rank));
 }
 
-typedef struct GatherNdParams {
-  int batch, depth; /* leading dims shared with the indices; dims that one index tuple names */
-} GatherNdParams;
-
 static int infer_gather_nd(FvNode *node, FvInfer *infer) {
   const FvValue *data = node->inputs[0], *indices = node->inputs[1];
   int code = fv_infer_static_inputs(node, infer);
@@ -114,9 +110,9 @@ static int infer_gather_nd(FvNode *node, FvInfer *infer) {
   if (depth < 1 || depth > data->rank - batch) return fv_infer_error(infer, "an index of %lld numbers does not suit data of %d dimensions", (long long)depth, data->rank);
   for (int d = 0; d < batch; d++)
     if (data->dims[d] != indices->dims[d]) return fv_infer_error(infer, "batch dimension %d differs between data and indices", d);
-  GatherNdParams *params = fv_infer_params(node, infer, sizeof *params);
+  FvGatherNdParams *params = fv_infer_params(node, infer, sizeof *params);
   if (!params) return FV_ERR_NO_MEMORY;
-  *params = (GatherNdParams){(int)batch, (int)depth};
+  *params = (FvGatherNdParams){(int)batch, (int)depth};
   if ((code = fv_infer_tuple_range(data, indices, (int)batch, (int)depth, infer)) < 0) return code;
   int64_t dims[2 * FV_MAX_RANK];
   int rank = 0;
@@ -128,7 +124,7 @@ static int infer_gather_nd(FvNode *node, FvInfer *infer) {
 static void gather_nd_reference(const FvKernelCall *call) {
   const FvTensor *data = call->in[0], *indices = call->in[1], *out = call->out[0];
   if (fv_tensor_count(out) == 0) return;
-  GatherNdParams params = *(const GatherNdParams *)call->node->params;
+  FvGatherNdParams params = *(const FvGatherNdParams *)call->node->params;
   int outer = indices->rank - 1;
   FvTensor from = fv_drop_dims(data, 0, params.batch + params.depth), to = fv_drop_dims(out, 0, outer);
   int64_t at[FV_MAX_RANK] = {0};
@@ -149,8 +145,8 @@ static void gather_nd_reference(const FvKernelCall *call) {
 const FvOp fv_ops_gather[] = {
   {.name = "Gather", .kind = FV_OP_GATHER, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
    .infer = infer_gather, .view = view_gather, .reference = gather_reference},
-  {.name = "GatherElements", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+  {.name = "GatherElements", .kind = FV_OP_GATHER_ELEMENTS, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
    .infer = infer_gather_elements, .reference = gather_elements_reference},
-  {.name = "GatherND", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+  {.name = "GatherND", .kind = FV_OP_GATHER_ND, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
    .infer = infer_gather_nd, .reference = gather_nd_reference},
   {0}};

@@ -281,6 +281,6 @@ const FvOp fv_ops_generate[] = {
    .infer = infer_trilu, .reference = trilu_reference},
   {.name = "OneHot", .min_inputs = 3, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1, .constant_inputs = 1 << 1,
    .infer = infer_one_hot, .reference = one_hot_reference},
-  {.name = "Tile", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .constant_inputs = 1 << 1,
+  {.name = "Tile", .kind = FV_OP_TILE, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .constant_inputs = 1 << 1,
    .infer = infer_tile, .reference = tile_reference},
   {0}};

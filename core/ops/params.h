@@ -95,6 +95,30 @@ typedef struct FvGatherParams {
   int axis;
 } FvGatherParams;
 
+/* GatherND */
+typedef struct FvGatherNdParams {
+  int batch, depth; /* leading dims shared with the indices; dims that one index tuple names */
+} FvGatherNdParams;
+
+typedef enum FvScatterReduction { FV_SCATTER_NONE, FV_SCATTER_ADD, FV_SCATTER_MUL, FV_SCATTER_MIN, FV_SCATTER_MAX } FvScatterReduction;
+/* ScatterND, ScatterElements: updates take effect in the order of their indices. */
+typedef struct FvScatterParams {
+  FvScatterReduction reduction;
+  int axis; /* ScatterElements */
+} FvScatterParams;
+
+/* ArgMax, ArgMin: NaN is above everything. */
+typedef struct FvArgParams {
+  int axis;
+  bool smallest, keep_dims, last; /* last: of equals the last wins */
+} FvArgParams;
+
+/* TopK: always sorted, which `sorted` = 0 allows too; of equals the lower index comes first. */
+typedef struct FvTopKParams {
+  int axis;
+  bool largest;
+} FvTopKParams;
+
 typedef enum FvPadMode { FV_PAD_CONSTANT, FV_PAD_REFLECT, FV_PAD_EDGE, FV_PAD_WRAP } FvPadMode;
 typedef struct FvPadParams {
   FvPadMode mode;

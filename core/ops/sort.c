@@ -2,17 +2,12 @@
 
 #include "ops/elementwise.h"
 #include "ops/families.h"
-
-/* ArgMax and ArgMin. */
-typedef struct ArgParams {
-  int axis;
-  bool smallest, keep_dims, last;
-} ArgParams;
+#include "ops/params.h"
 
 static int infer_arg(FvNode *node, FvInfer *infer) {
   int rc = fv_infer_type(node, 0, FV_TYPES_NUMBER, infer);
   if (rc < 0 || (rc = fv_infer_not_dynamic(node, infer)) < 0) return rc;
-  ArgParams *params = fv_infer_params(node, infer, sizeof *params);
+  FvArgParams *params = fv_infer_params(node, infer, sizeof *params);
   if (!params) return FV_ERR_NO_MEMORY;
   const FvValue *in = node->inputs[0];
   params->smallest = strcmp(node->op->name, "ArgMin") == 0;
@@ -30,7 +25,7 @@ static int infer_arg(FvNode *node, FvInfer *infer) {
 }
 
 static void reference_arg(const FvKernelCall *call) {
-  const ArgParams *params = call->node->params;
+  const FvArgParams *params = call->node->params;
   const FvTensor *in = call->in[0], *out = call->out[0];
   int64_t index[FV_MAX_RANK] = {0}, stride = in->strides[params->axis];
   if (fv_tensor_count(out) == 0) return;
@@ -49,16 +44,10 @@ static void reference_arg(const FvKernelCall *call) {
   } while (fv_index_next(index, out->dims, out->rank));
 }
 
-/* TopK: always sorted, which `sorted` = 0 allows too; of equals the lower index comes first. */
-typedef struct TopKParams {
-  int axis;
-  bool largest;
-} TopKParams;
-
 static int infer_top_k(FvNode *node, FvInfer *infer) {
   int rc = fv_infer_type(node, 0, FV_TYPES_NUMBER, infer);
   if (rc < 0 || (rc = fv_infer_not_dynamic(node, infer)) < 0) return rc;
-  TopKParams *params = fv_infer_params(node, infer, sizeof *params);
+  FvTopKParams *params = fv_infer_params(node, infer, sizeof *params);
   if (!params) return FV_ERR_NO_MEMORY;
   const FvValue *in = node->inputs[0];
   int64_t k = fv_node_int(node, "k", -1);
@@ -80,7 +69,7 @@ static int infer_top_k(FvNode *node, FvInfer *infer) {
 
 /* The best element along the axis that comes after element `previous` (-1: after none) in the order of the result. Scanning again for each
  * needs no memory beside the outputs. */
-static int64_t next_best(const FvTensor *in, int64_t base, const TopKParams *params, int64_t previous) {
+static int64_t next_best(const FvTensor *in, int64_t base, const FvTopKParams *params, int64_t previous) {
   int64_t stride = in->strides[params->axis], best = -1;
   for (int64_t i = 0; i < in->dims[params->axis]; i++) {
     int order = previous < 0 ? -1 : fv_compare_elements(in, base + i * stride, base + previous * stride);
@@ -93,7 +82,7 @@ static int64_t next_best(const FvTensor *in, int64_t base, const TopKParams *par
 }
 
 static void reference_top_k(const FvKernelCall *call) {
-  const TopKParams *params = call->node->params;
+  const FvTopKParams *params = call->node->params;
   const FvTensor *in = call->in[0], *values = call->out[0], *indices = call->node->output_count > 1 ? call->out[1] : NULL;
   const FvTensor *shape = values ? values : indices;
   if (!shape || fv_tensor_count(shape) == 0) return;
@@ -158,12 +147,12 @@ static void reference_cum_sum(const FvKernelCall *call) {
 }
 
 #define ARG(op) \
-  {.name = op, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .infer = infer_arg, .reference = reference_arg}
+  {.name = op, .kind = FV_OP_ARG, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .infer = infer_arg, .reference = reference_arg}
 
 const FvOp fv_ops_sort[] = {
   ARG("ArgMax"),
   ARG("ArgMin"),
-  {.name = "TopK", .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 2, .constant_inputs = 1 << 1,
+  {.name = "TopK", .kind = FV_OP_TOP_K, .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 2, .constant_inputs = 1 << 1,
    .infer = infer_top_k, .reference = reference_top_k},
   {.name = "CumSum", .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1, .constant_inputs = 1 << 1,
    .infer = infer_cum_sum, .reference = reference_cum_sum},

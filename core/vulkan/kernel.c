@@ -1,5 +1,6 @@
 #include "vulkan/kernel.h"
 
+#include "vulkan/device.h"
 #include "vulkan/families.h"
 
 #define DECLARE_FAMILY(name) extern const FvVkKernel name[];
@@ -15,10 +16,9 @@ const FvVkKernel *fv_vk_kernel_at(int index) {
 }
 
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) {
-  (void)device;
   const FvVkKernel *row;
   for (int i = 0; (row = fv_vk_kernel_at(i)); i++)
-    if (row->op == query->node->op->kind && row->suits(query)) return row;
+    if (row->op == query->node->op->kind && row->suits(query) && (device->traits.int64 || !row->needs_int64 || !row->needs_int64(query))) return row;
   return NULL;
 }
 

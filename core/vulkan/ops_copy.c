@@ -1,5 +1,7 @@
 /* Moving elements: everything that is a copy between two views. */
-#include "vulkan/walk.h"
+#include "vulkan/typed.h"
+
+#include <string.h>
 
 #include "push/interleave.h"
 
@@ -29,7 +31,7 @@ static bool suits_view(const FvKernelQuery *q) {
     FvTensor view;
     int64_t offset;
     if (!q->out[i] || fv_tensor_count(q->out[i]) == 0) continue;
-    if (!view_of(q, i, &view, &offset) || !fv_vk_map_fits(q->out[i], &view, NULL)) return false;
+    if (!view_of(q, i, &view, &offset) || !fv_vk_move_fits(q->out[i], &view)) return false;
   }
   return true;
 }
@@ -42,7 +44,7 @@ static int emit_view(FvVkEmit *emit) {
     int64_t offset;
     if (!y.tensor || fv_tensor_count(y.tensor) == 0) continue;
     view_of(&emit->query, i, &view, &offset);
-    int result = fv_vk_copy(emit, y.tensor, y.at, &view, x.at + offset, x.in_weights);
+    int result = fv_vk_move(emit, y.tensor, y.at, &view, x.at + offset, x.in_weights);
     if (result < 0) return result;
   }
   return 0;
@@ -73,19 +75,19 @@ static bool shuffle_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
 
 static bool suits_shuffle(const FvKernelQuery *q) {
   FvTensor y, x;
-  return shuffle_views(q, &y, &x) && fv_vk_map_fits(&y, &x, NULL);
+  return shuffle_views(q, &y, &x) && fv_vk_move_fits(&y, &x);
 }
 
 static int emit_shuffle(FvVkEmit *emit) {
   FvTensor y, x;
   FvVkPlace from = fv_vk_input(emit, 0);
   shuffle_views(&emit->query, &y, &x);
-  return fv_vk_copy(emit, &y, fv_vk_output(emit, 0).at, &x, from.at, from.in_weights);
+  return fv_vk_move(emit, &y, fv_vk_output(emit, 0).at, &x, from.at, from.in_weights);
 }
 
 static bool suits_concat_shuffle(const FvKernelQuery *q) {
   FvTensor half = channel_group(q->out[0], 2, q->in[0]->dims[1]);
-  return fv_vk_map_fits(&half, q->in[0], NULL) && fv_vk_map_fits(&half, q->in[1], NULL);
+  return fv_vk_move_fits(&half, q->in[0]) && fv_vk_move_fits(&half, q->in[1]);
 }
 
 static int emit_concat_shuffle(FvVkEmit *emit) {
@@ -93,7 +95,7 @@ static int emit_concat_shuffle(FvVkEmit *emit) {
   for (int i = 0; i < 2; i++) {
     FvVkPlace x = fv_vk_input(emit, i);
     FvTensor half = channel_group(y.tensor, 2, x.tensor->dims[1]);
-    int result = fv_vk_copy(emit, &half, y.at + i * y.tensor->strides[1], x.tensor, x.at, x.in_weights);
+    int result = fv_vk_move(emit, &half, y.at + i * y.tensor->strides[1], x.tensor, x.at, x.in_weights);
     if (result < 0) return result;
   }
   return 0;
@@ -127,11 +129,70 @@ static int emit_interleave(FvVkEmit *emit) {
   return fv_vk_launch(emit, &launch);
 }
 
-#define VIEW(title, kind) {.name = title "_f32_vulkan", .op = kind, .suits = suits_view, .emit = emit_view}
+/* --- tiles, cells --- */
+
+/* Adds a dimension; lengths of 1 are left out. False when there is no room. */
+static bool add_dim(FvTensor *y, FvTensor *x, int64_t dim, int64_t y_stride, int64_t x_stride) {
+  if (dim == 1) return true;
+  if (y->rank == FV_MAX_RANK) return false;
+  y->dims[y->rank] = x->dims[x->rank] = dim;
+  y->strides[y->rank++] = y_stride;
+  x->strides[x->rank++] = x_stride;
+  return true;
+}
+
+static void start_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) { *y = *x = (FvTensor){.dtype = q->out[0]->dtype}; }
+
+/* Every dimension twice: the tiles, which do not move x, and the elements of one. */
+static bool tile_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
+  const FvTensor *in = q->in[0], *out = q->out[0];
+  if (fv_tensor_count(out) == 0) return false;
+  start_views(q, y, x);
+  bool fits = true;
+  for (int d = 0; d < in->rank; d++)
+    fits = fits && add_dim(y, x, out->dims[d] / in->dims[d], out->strides[d] * in->dims[d], 0) && add_dim(y, x, in->dims[d], out->strides[d], in->strides[d]);
+  return fits;
+}
+
+/* The picture with its cells apart, [N, C, H, block, W, block], against the channels in groups. Both ways it is the same pair of views. */
+static bool cell_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
+  const FvDepthSpaceParams *params = q->node->params;
+  bool to_space = q->node->op->kind == FV_OP_DEPTH_TO_SPACE;
+  const FvTensor *picture = to_space ? q->out[0] : q->in[0], *deep = to_space ? q->in[0] : q->out[0];
+  FvTensor *p = to_space ? y : x, *g = to_space ? x : y;
+  int64_t block = params->block, channels = picture->dims[1], cell = deep->strides[1];
+  int64_t channel_step = params->column_row_depth ? cell * block * block : cell, cell_step = params->column_row_depth ? cell : cell * channels;
+  start_views(q, y, x);
+  return add_dim(p, g, picture->dims[0], picture->strides[0], deep->strides[0]) && add_dim(p, g, channels, picture->strides[1], channel_step) &&
+         add_dim(p, g, deep->dims[2], picture->strides[2] * block, deep->strides[2]) && add_dim(p, g, block, picture->strides[2], cell_step * block) &&
+         add_dim(p, g, deep->dims[3], picture->strides[3] * block, deep->strides[3]) && add_dim(p, g, block, picture->strides[3], cell_step);
+}
+
+static bool rearranged(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
+  if (!q->in[0] || !q->out[0] || q->in[0]->dtype != q->out[0]->dtype) return false;
+  return q->node->op->kind == FV_OP_TILE ? tile_views(q, y, x) : cell_views(q, y, x);
+}
+
+static bool suits_rearranged(const FvKernelQuery *q) {
+  FvTensor y, x;
+  return rearranged(q, &y, &x) && fv_vk_move_fits(&y, &x);
+}
+
+static int emit_rearranged(FvVkEmit *emit) {
+  FvTensor y, x;
+  FvVkPlace from = fv_vk_input(emit, 0);
+  rearranged(&emit->query, &y, &x);
+  return fv_vk_move(emit, &y, fv_vk_output(emit, 0).at, &x, from.at, from.in_weights);
+}
+
+#define VIEW(title, kind) {.name = title "_vulkan", .op = kind, .suits = suits_view, .emit = emit_view}
 const FvVkKernel fv_vk_copies[] = {
   VIEW("copy", FV_OP_COPY), VIEW("identity", FV_OP_IDENTITY), VIEW("transpose", FV_OP_TRANSPOSE), VIEW("slice", FV_OP_SLICE), VIEW("split", FV_OP_SPLIT),
   VIEW("reshape", FV_OP_RESHAPE), VIEW("expand", FV_OP_EXPAND),
-  {.name = "channel_shuffle_f32_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
+  {.name = "channel_shuffle_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
   {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_interleave, .emit = emit_interleave},
-  {.name = "concat_shuffle_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
+  {.name = "concat_shuffle_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
+  {.name = "tile_vulkan", .op = FV_OP_TILE, .suits = suits_rearranged, .emit = emit_rearranged},
+  {.name = "depth_to_space_vulkan", .op = FV_OP_DEPTH_TO_SPACE, .suits = suits_rearranged, .emit = emit_rearranged},
+  {.name = "space_to_depth_vulkan", .op = FV_OP_SPACE_TO_DEPTH, .suits = suits_rearranged, .emit = emit_rearranged},
   {0}};

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "subject.h"
+#include "vulkan/device.h"
 #include "vulkan/vk.h"
 
 static const struct {
@@ -161,6 +162,30 @@ static void check_path(const char *path, const char *word) {
   fv_vk_device_close(&device);
 }
 
+/* A device without 64-bit arithmetic moves such elements but must not compute with them. */
+static void check_without_int64(FvVkDevice *device) {
+  static const struct {
+    const char *name;
+    bool runs;
+  } expected[] = {{"Transpose of i64", true}, {"Gather, repeated", true}, {"ArgMax", true}, {"Add of bytes, wrapping", true},
+                  {"Mul of i64", false},      {"TopK of i64", false},     {"Cast to i64", false}, {"ScatterND sums", false}};
+  bool had = device->traits.int64;
+  device->traits.int64 = false;
+  for (int i = 0; i < kernel_case_count; i++)
+    for (size_t e = 0; e < sizeof expected / sizeof expected[0]; e++) {
+      Subject subject;
+      Bound bound;
+      if (strcmp(kernel_cases[i].name, expected[e].name) != 0) continue;
+      if (!subject_create(&subject, &kernel_cases[i], LAYOUT_ROW_MAJOR, LAYOUT_ROW_MAJOR)) exit(1);
+      bind(&bound, &subject);
+      bool good = (fv_vk_select(device, &bound.query) != NULL) == expected[e].runs;
+      failures += !good;
+      printf("%s %d - without int64/%s\n", good ? "ok" : "not ok", ++line, expected[e].name);
+      subject_destroy(&subject);
+    }
+  device->traits.int64 = had;
+}
+
 int main(int argc, char **argv) {
   FvError err = {0};
   bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
@@ -172,6 +197,7 @@ int main(int argc, char **argv) {
   }
   for (int i = 0; i < kernel_case_count && bench; i++)
     if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
+  if (!bench && !word) check_without_int64(device);
   fv_vk_device_close(&device);
   if (bench) return 0;
   check_path("storage", word);
