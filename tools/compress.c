@@ -23,8 +23,15 @@ static int parse_weights(const Compression *it, FvWeightKind *kind) {
 }
 
 static int check_entropy(const Compression *it) {
-  if (!it->entropy || strcmp(it->entropy, "auto") == 0 || strcmp(it->entropy, "none") == 0) return FV_EXIT_OK;
-  return fv_fail_usage(command, "--entropy '%s' is not available: there is none, and auto, which takes the smallest of those there are", it->entropy);
+  GString *names = g_string_new("auto");
+  bool known = !it->entropy || strcmp(it->entropy, "auto") == 0;
+  for (int i = 0; fv_entropy_coder(i); i++) {
+    g_string_append_printf(names, ", %s", fv_entropy_coder(i));
+    known = known || strcmp(it->entropy, fv_entropy_coder(i)) == 0;
+  }
+  int result = known ? FV_EXIT_OK : fv_fail_usage(command, "--entropy '%s' is not available: there is %s", it->entropy, names->str);
+  g_string_free(names, TRUE);
+  return result;
 }
 
 /* The command line as it would be typed again, for the provenance. */
@@ -53,7 +60,7 @@ static int write_file(const Compression *it, const FvModel *model, const FvConta
 
 static int run(const Compression *it, const char *path, const char *line) {
   FvModel *model = NULL;
-  FvContainerParams params = {.sign_key = it->sign_key, .encrypt = it->encrypt, .command = line};
+  FvContainerParams params = {.entropy = it->entropy, .sign_key = it->sign_key, .encrypt = it->encrypt, .command = line};
   int result = it->output ? parse_weights(it, &params.weights) : fv_fail_usage(command, "-o OUT.fovea is missing");
   if (result == FV_EXIT_OK) result = check_entropy(it);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&it->model, command, path, &model);
@@ -69,7 +76,7 @@ int fv_command_compress(int argc, char **argv) {
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
     {"weights", 0, 0, G_OPTION_ARG_STRING, &it.weights, "fp32, or fp16 for weights of convolutions and matrix products (default fp32)", "KIND"},
-    {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "auto or none (default auto: the smallest)", "CODER"},
+    {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
     FV_MODEL_OPTIONS(it.model),

@@ -105,7 +105,6 @@ int fv_command_detect(int argc, char **argv) {
   if (result == FV_EXIT_OK) {
     job.input = argv[1];
     result = check_job(&job);
-    if (result == FV_EXIT_OK) result = fv_model_options_check(&job.options, "detect");
   }
   if (result == FV_EXIT_OK) {
     gst_init(NULL, NULL);

@@ -1,48 +1,23 @@
 #include "container/byte_io.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-void fv_byte_writer_finish(FvByteWriter *bytes) {
-  free(bytes->data);
-  *bytes = (FvByteWriter){0};
+void fv_put_zeros(FvBytes *bytes, size_t count) {
+  uint8_t *zeros = fv_bytes_grow(bytes, count);
+  if (zeros) memset(zeros, 0, count);
 }
 
-static bool reserve(FvByteWriter *bytes, size_t size) {
-  if (bytes->failed || size > SIZE_MAX / 2 - bytes->size) return !(bytes->failed = true);
-  if (bytes->size + size <= bytes->capacity) return true;
-  size_t capacity = bytes->capacity ? bytes->capacity : 4096;
-  while (capacity < bytes->size + size) capacity *= 2;
-  uint8_t *grown = realloc(bytes->data, capacity);
-  if (!grown) return !(bytes->failed = true);
-  bytes->data = grown;
-  bytes->capacity = capacity;
-  return true;
-}
-
-void fv_put_bytes(FvByteWriter *bytes, const void *data, size_t size) {
-  if (!size || !reserve(bytes, size)) return;
-  memcpy(bytes->data + bytes->size, data, size);
-  bytes->size += size;
-}
-
-void fv_put_zeros(FvByteWriter *bytes, size_t count) {
-  if (!count || !reserve(bytes, count)) return;
-  memset(bytes->data + bytes->size, 0, count);
-  bytes->size += count;
-}
-
-void fv_put_byte(FvByteWriter *bytes, unsigned value) {
+void fv_put_byte(FvBytes *bytes, unsigned value) {
   uint8_t byte = (uint8_t)value;
-  fv_put_bytes(bytes, &byte, 1);
+  fv_bytes_append(bytes, &byte, 1);
 }
 
-void fv_put_number(FvByteWriter *bytes, uint64_t value) {
+void fv_put_number(FvBytes *bytes, uint64_t value) {
   for (; value > 127; value >>= 7) fv_put_byte(bytes, (unsigned)(value & 127) | 128);
   fv_put_byte(bytes, (unsigned)value);
 }
 
-void fv_put_signed(FvByteWriter *bytes, int64_t value) {
+void fv_put_signed(FvBytes *bytes, int64_t value) {
   fv_put_number(bytes, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
 }
 

@@ -6,19 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A buffer that grows. After a failure (memory is out) further writes do nothing: check `failed` once at the end. */
-typedef struct FvByteWriter {
-  uint8_t *data;
-  size_t size, capacity;
-  bool failed;
-} FvByteWriter;
+#include "compress/coder.h"
 
-void fv_byte_writer_finish(FvByteWriter *bytes);
-void fv_put_bytes(FvByteWriter *bytes, const void *data, size_t size);
-void fv_put_zeros(FvByteWriter *bytes, size_t count);
-void fv_put_byte(FvByteWriter *bytes, unsigned value);
-void fv_put_number(FvByteWriter *bytes, uint64_t value); /* LEB128 */
-void fv_put_signed(FvByteWriter *bytes, int64_t value);  /* zigzag */
+/* Writing, behind fv_bytes_append. */
+void fv_put_zeros(FvBytes *bytes, size_t count);
+void fv_put_byte(FvBytes *bytes, unsigned value);
+void fv_put_number(FvBytes *bytes, uint64_t value); /* LEB128 */
+void fv_put_signed(FvBytes *bytes, int64_t value);  /* zigzag */
 
 /* After a failure (the end is passed, or a number is malformed) every read gives 0: check `failed` where it matters, at the latest at the end. */
 typedef struct FvByteReader {

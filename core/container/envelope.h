@@ -7,6 +7,7 @@
 
 #include <fovea/container.h>
 
+#include "compress/coder.h"
 #include "container/format.h"
 
 typedef struct FvSection {
@@ -37,9 +38,8 @@ int fv_envelope_verify_file(const char *path, FvEnvelope *envelope, FvEnvelopeNo
 
 const FvSection *fv_envelope_find(const FvEnvelope *envelope, FvSectionType type);
 const char *fv_section_name(uint32_t type);
-const char *fv_section_coder_name(uint32_t coder);
 
-/* The plain bytes of a section of a verified file: borrowed from file, or decrypted into *owned, which free() releases. The section may be absent
+/* The plain bytes of a section of a verified file: borrowed from file, or decrypted and decoded into *owned, which free() releases. The section may be absent
  * only when it is optional: *data is then NULL. */
 typedef struct FvPlain {
   const uint8_t *data;
@@ -54,14 +54,14 @@ typedef struct FvDraft {
   unsigned flags; /* FV_SECTION_ENCRYPTED asks for encryption with the key from the environment */
   const void *data;
   size_t size;
+  FvCoderLimits coders; /* the smallest of these is taken */
 } FvDraft;
 /* sign_key NULL: not signed. */
 int fv_envelope_write(const char *path, const FvDraft *drafts, int count, const char *sign_key, FvError *err);
 
 /* Key-value notes (provenance, accuracy). */
-struct FvByteWriter;
 int fv_notes_check(const FvNote *notes, int count, const char *what, FvError *err);
-void fv_notes_write(struct FvByteWriter *bytes, const FvNote *notes, int count);
+void fv_notes_write(FvBytes *bytes, const FvNote *notes, int count);
 /* *notes is one malloc'ed block with the strings in it. */
 int fv_notes_read(const void *data, size_t size, const char *what, FvNote **notes, int *count, FvError *err);
 

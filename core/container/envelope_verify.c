@@ -23,11 +23,8 @@ static const char *const section_names[FV_SECTION_TYPES] = {
   [FV_SECTION_GRAPH] = "graph", [FV_SECTION_WEIGHTS] = "weights", [FV_SECTION_DESCRIPTION] = "description",
   [FV_SECTION_PROVENANCE] = "provenance", [FV_SECTION_ACCURACY] = "accuracy",
 };
-static const char *const coder_names[] = {"none"};
-enum { CODERS = sizeof coder_names / sizeof coder_names[0] };
 
 const char *fv_section_name(uint32_t type) { return type < FV_SECTION_TYPES && section_names[type] ? section_names[type] : "unknown"; }
-const char *fv_section_coder_name(uint32_t coder) { return coder < CODERS ? coder_names[coder] : "unknown"; }
 
 bool fv_envelope_is(const void *data, size_t size) {
   return size >= 8 && (memcmp(data, FV_FORMAT_MAGIC, 8) == 0 || memcmp((const char *)data + 1, "FOVEA", 5) == 0);
@@ -104,14 +101,14 @@ static int read_entry(const Source *source, const uint8_t *at, uint64_t offset, 
   if (section->flags & ~(uint32_t)(FV_SECTION_ENCRYPTED | FV_SECTION_MUST_UNDERSTAND) || (!known && section->flags & FV_SECTION_MUST_UNDERSTAND))
     return fv_error_set(source->err, FV_ERR_UNSUPPORTED, "section '%s' (type %u, flags %#x) needs a newer version of this program", name, section->type,
                         section->flags);
-  if (known && section->coder >= CODERS)
+  if (known && (section->coder >= FV_CODER_COUNT || !fv_coder_name((int)section->coder)))
     return fv_error_set(source->err, FV_ERR_UNSUPPORTED, "section '%s' is coded in a way (%u) that this version does not know", name, section->coder);
   if (section->offset != offset || fv_get_u32(at + 12) || fv_get_u64(at + 40) || !is_zero(at + 80, FV_FORMAT_ENTRY_BYTES - 80))
     return fv_error_set(source->err, FV_ERR_FORMAT, "the section table is wrong about section '%s'", name);
   if (section->stored_bytes > FV_FORMAT_MAX_SECTION_BYTES || section->decoded_bytes > FV_FORMAT_MAX_SECTION_BYTES)
     return fv_error_set(source->err, FV_ERR_LIMIT, "section '%s' has more than %llu bytes", name, (unsigned long long)FV_FORMAT_MAX_SECTION_BYTES);
   uint64_t seal = section->flags & FV_SECTION_ENCRYPTED ? FV_FORMAT_SEAL_BYTES : 0;
-  if (section->coder == 0 && section->stored_bytes != section->decoded_bytes + seal)
+  if (section->coder == FV_CODER_NONE ? section->stored_bytes != section->decoded_bytes + seal : section->stored_bytes < seal)
     return fv_error_set(source->err, FV_ERR_FORMAT, "the section table is wrong about the size of section '%s'", name);
   return 0;
 }

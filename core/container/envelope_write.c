@@ -13,11 +13,28 @@ typedef struct Writer {
   uint8_t *head;      /* header, section table and the zeros behind them */
   size_t head_bytes;
   FvSection sections[FV_FORMAT_MAX_SECTIONS];
+  FvBytes coded[FV_FORMAT_MAX_SECTIONS];   /* empty for coder none */
   uint8_t *sealed[FV_FORMAT_MAX_SECTIONS]; /* encrypted bytes, or NULL */
   FvError *err;
 } Writer;
 
-static const void *stored(const Writer *writer, int index) { return writer->sealed[index] ? writer->sealed[index] : writer->drafts[index].data; }
+static const void *plain(const Writer *writer, int index) {
+  return writer->sections[index].coder ? writer->coded[index].data : writer->drafts[index].data;
+}
+static const void *stored(const Writer *writer, int index) { return writer->sealed[index] ? writer->sealed[index] : plain(writer, index); }
+
+/* Chooses the coder of every section; its size stands in coded, for none in the draft. */
+static int code_drafts(Writer *writer) {
+  int result = 0;
+  for (int i = 0; result == 0 && i < writer->count; i++) {
+    const FvDraft *draft = &writer->drafts[i];
+    FvCoderId coder = FV_CODER_NONE;
+    bool codable = draft->size > 0 && draft->size <= FV_CODER_MAX_COUNT && draft->coders.allowed != 1u << FV_CODER_NONE;
+    if (codable) result = fv_coder_choose(&draft->coders, draft->data, (FvCodeShape){.count = draft->size}, &writer->coded[i], &coder, writer->err);
+    writer->sections[i].coder = coder;
+  }
+  return result;
+}
 
 static int seal_drafts(Writer *writer) {
   uint8_t key[FV_KEY_BYTES];
@@ -28,9 +45,9 @@ static int seal_drafts(Writer *writer) {
     if (!have_key) result = fv_key_from_environment(key, writer->err);
     have_key = true;
     if (result < 0) break;
-    writer->sealed[i] = malloc(writer->drafts[i].size + FV_FORMAT_SEAL_BYTES);
+    writer->sealed[i] = malloc((size_t)writer->sections[i].stored_bytes);
     if (!writer->sealed[i]) result = fv_error_set(writer->err, FV_ERR_NO_MEMORY, "out of memory");
-    else fv_seal(&writer->sections[i], writer->drafts[i].data, key, writer->sealed[i]);
+    else fv_seal(&writer->sections[i], plain(writer, i), key, writer->sealed[i]);
   }
   sodium_memzero(key, sizeof key);
   return result;
@@ -41,8 +58,10 @@ static uint64_t lay_out(Writer *writer) {
   for (int i = 0; i < writer->count; i++) {
     const FvDraft *draft = &writer->drafts[i];
     bool encrypted = draft->flags & FV_SECTION_ENCRYPTED;
-    writer->sections[i] = (FvSection){.type = draft->type, .flags = draft->flags | FV_SECTION_MUST_UNDERSTAND, .offset = offset,
-                                      .stored_bytes = draft->size + (encrypted ? FV_FORMAT_SEAL_BYTES : 0), .decoded_bytes = draft->size};
+    uint32_t coder = writer->sections[i].coder;
+    size_t size = coder ? writer->coded[i].size : draft->size;
+    writer->sections[i] = (FvSection){.type = draft->type, .flags = draft->flags | FV_SECTION_MUST_UNDERSTAND, .coder = coder, .offset = offset,
+                                      .stored_bytes = size + (encrypted ? FV_FORMAT_SEAL_BYTES : 0), .decoded_bytes = draft->size};
     offset = fv_format_align(offset + writer->sections[i].stored_bytes);
   }
   return offset;
@@ -106,6 +125,7 @@ int fv_envelope_write(const char *path, const FvDraft *drafts, int count, const 
   size_t bytes = (size_t)fv_format_align(FV_FORMAT_HEADER_BYTES + (uint64_t)count * FV_FORMAT_ENTRY_BYTES);
   Writer writer = {.drafts = drafts, .count = count, .head_bytes = bytes, .head = calloc(bytes, 1), .err = err};
   int result = writer.head ? fv_sodium_ready(err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  if (result == 0) result = code_drafts(&writer);
   if (result == 0) {
     uint64_t file_bytes = lay_out(&writer);
     if (file_bytes > (uint64_t)FV_MAX_MODEL_BYTES)
@@ -115,7 +135,10 @@ int fv_envelope_write(const char *path, const FvDraft *drafts, int count, const 
     if (result == 0) result = write_head(&writer, file_bytes, sign_key);
     if (result == 0) result = write_file(&writer, path);
   }
-  for (int i = 0; i < count; i++) free(writer.sealed[i]);
+  for (int i = 0; i < count; i++) {
+    free(writer.sealed[i]);
+    fv_bytes_finish(&writer.coded[i]);
+  }
   free(writer.head);
   return result;
 }

@@ -14,7 +14,7 @@ typedef struct FvGraphHead {
 } FvGraphHead;
 
 /* Appends to both. The graph's value slots are used as scratch numbers. */
-int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, FvByteWriter *graph_bytes, FvByteWriter *weight_bytes, FvError *err);
+int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, FvBytes *graph_bytes, FvBytes *weight_bytes, FvError *err);
 /* Reads both into *file, whose graph is new, sorted, and borrows nothing. Takes the bytes for hostile: a signature says who wrote them, not that
  * they are right. Errors name the section. */
 int fv_graph_decode(const void *graph_bytes, size_t graph_size, const void *weight_bytes, size_t weight_size, FvModelFile *file, FvError *err);

@@ -26,7 +26,7 @@ typedef struct Encoder {
   FvGraph *graph;
   const FvGraphHead *head;
   FvWeightKind weights;
-  FvByteWriter body, *weight_bytes; /* body: everything behind the strings */
+  FvBytes body, *weight_bytes; /* body: everything behind the strings */
   Texts texts;
   FvValue **values;            /* by slot - 1 */
   bool *is_weight;             /* by slot - 1: every use is a weight of a convolution or matrix product */
@@ -77,7 +77,7 @@ static void put_text(Encoder *e, const char *text) { put_number(e, text_index(&e
 static void put_float(Encoder *e, float value) {
   uint8_t bits[4];
   fv_set_u32(bits, fv_f32_to_bits(value));
-  fv_put_bytes(&e->body, bits, sizeof bits);
+  fv_bytes_append(&e->body, bits, sizeof bits);
 }
 
 /* --- which values and operators there are --- */
@@ -130,17 +130,17 @@ static bool fits_half(const FvTensor *tensor) {
   return true;
 }
 
-static void put_elements(FvByteWriter *bytes, const FvTensor *tensor, bool half) {
+static void put_elements(FvBytes *bytes, const FvTensor *tensor, bool half) {
   int64_t count = fv_tensor_count(tensor);
   uint64_t size = (uint64_t)count * (half ? 2 : fv_dtype_size(tensor->dtype));
   fv_put_zeros(bytes, (size_t)(fv_format_tensor_place(bytes->size, size) - bytes->size));
   if (!half) {
-    fv_put_bytes(bytes, tensor->data, (size_t)size);
+    fv_bytes_append(bytes, tensor->data, (size_t)size);
     return;
   }
   for (int64_t i = 0; i < count; i++) {
     uint16_t bits = fv_f32_to_f16(((const float *)tensor->data)[i]);
-    fv_put_bytes(bytes, (uint8_t[]){(uint8_t)bits, (uint8_t)(bits >> 8)}, 2);
+    fv_bytes_append(bytes, (uint8_t[]){(uint8_t)bits, (uint8_t)(bits >> 8)}, 2);
   }
 }
 
@@ -226,17 +226,17 @@ static void put_all(Encoder *e) {
   put_ends(e, graph->outputs, graph->output_count);
 }
 
-static bool put_strings(const Texts *texts, FvByteWriter *bytes) {
+static bool put_strings(const Texts *texts, FvBytes *bytes) {
   fv_put_number(bytes, texts->count);
   for (uint32_t i = 0; i < texts->count; i++) {
     size_t size = strlen(texts->texts[i]);
     fv_put_number(bytes, size);
-    fv_put_bytes(bytes, texts->texts[i], size);
+    fv_bytes_append(bytes, texts->texts[i], size);
   }
   return !texts->failed;
 }
 
-int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, FvByteWriter *graph_bytes, FvByteWriter *weight_bytes, FvError *err) {
+int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, FvBytes *graph_bytes, FvBytes *weight_bytes, FvError *err) {
   Encoder e = {.graph = graph, .head = head, .weights = weights, .weight_bytes = weight_bytes};
   e.values = calloc((size_t)graph->value_count + 1, sizeof *e.values);
   e.is_weight = calloc((size_t)graph->value_count + 1, sizeof *e.is_weight);
@@ -246,10 +246,10 @@ int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weight
     number_all(&e);
     put_all(&e);
     ok = put_strings(&e.texts, graph_bytes);
-    fv_put_bytes(graph_bytes, e.body.data, e.body.size);
+    fv_bytes_append(graph_bytes, e.body.data, e.body.size);
     ok = ok && !e.body.failed && !graph_bytes->failed && !weight_bytes->failed;
   }
-  fv_byte_writer_finish(&e.body);
+  fv_bytes_finish(&e.body);
   free(e.texts.texts);
   free(e.texts.slots);
   free(e.values);

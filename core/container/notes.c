@@ -16,13 +16,13 @@ int fv_notes_check(const FvNote *notes, int count, const char *what, FvError *er
   return 0;
 }
 
-void fv_notes_write(FvByteWriter *bytes, const FvNote *notes, int count) {
+void fv_notes_write(FvBytes *bytes, const FvNote *notes, int count) {
   fv_put_number(bytes, (uint64_t)count);
   for (int i = 0; i < count; i++) {
     const char *const texts[] = {notes[i].key, notes[i].value};
     for (int k = 0; k < 2; k++) {
       fv_put_number(bytes, strlen(texts[k]));
-      fv_put_bytes(bytes, texts[k], strlen(texts[k]));
+      fv_bytes_append(bytes, texts[k], strlen(texts[k]));
     }
   }
 }

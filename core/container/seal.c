@@ -40,7 +40,8 @@ static int unseal_section(const FvSection *section, const uint8_t *sealed, FvPla
     fv_error_prefix(err, "section '%s' is encrypted", name);
     return result;
   }
-  plain->owned = malloc((size_t)section->decoded_bytes + 1);
+  plain->size = (size_t)section->stored_bytes - FV_FORMAT_SEAL_BYTES;
+  plain->owned = malloc(plain->size + 1);
   if (!plain->owned)
     result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   else if (!fv_unseal(section, sealed, key, plain->owned))
@@ -50,14 +51,29 @@ static int unseal_section(const FvSection *section, const uint8_t *sealed, FvPla
   return result;
 }
 
+/* In place of the coded bytes, which are borrowed or owned. */
+static int decode_section(const FvSection *section, FvPlain *plain, FvError *err) {
+  size_t size = (size_t)section->decoded_bytes;
+  if (size > FV_CODER_MAX_COUNT)
+    return fv_error_set(err, FV_ERR_LIMIT, "section '%s' has more than %zu bytes decoded", fv_section_name(section->type), FV_CODER_MAX_COUNT);
+  void *decoded = malloc(size + 1);
+  int result = decoded ? fv_coder_decode((int)section->coder, plain->data, plain->size, (FvCodeShape){.count = size}, decoded, err)
+                       : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  if (result < 0) fv_error_prefix(err, "section '%s'", fv_section_name(section->type));
+  free(plain->owned);
+  *plain = (FvPlain){decoded, size, decoded};
+  return result;
+}
+
 int fv_section_open(const FvEnvelope *envelope, const void *file, FvSectionType type, bool optional, FvPlain *plain, FvError *err) {
   const FvSection *section = fv_envelope_find(envelope, type);
   *plain = (FvPlain){0};
   if (!section) return optional ? 0 : fv_error_set(err, FV_ERR_FORMAT, "there is no section '%s'", fv_section_name(type));
   const uint8_t *stored = (const uint8_t *)file + section->offset;
-  plain->size = (size_t)section->decoded_bytes;
+  plain->size = (size_t)section->stored_bytes;
   plain->data = stored;
   int result = section->flags & FV_SECTION_ENCRYPTED ? unseal_section(section, stored, plain, err) : 0;
+  if (result == 0 && section->coder) result = decode_section(section, plain, err);
   if (result < 0) {
     free(plain->owned);
     *plain = (FvPlain){0};

@@ -80,12 +80,29 @@ int fv_model_read_container(FvModel *model, const void *data, size_t size, const
 
 /* --- writing --- */
 
+const char *fv_entropy_coder(int index) {
+  for (int id = 0; id < FV_CODER_COUNT; id++)
+    if (fv_coder_name(id) && index-- == 0) return fv_coder_name(id);
+  return NULL;
+}
+
+#define MAX_DECODE_NS 20e6 /* of one section, by fv_coder_decode_ns: loading stays as quick as that of an ONNX file */
+
+static int find_coders(const char *name, FvCoderLimits *limits, FvError *err) {
+  bool any = !name || strcmp(name, "auto") == 0;
+  *limits = (FvCoderLimits){.max_decode_ns = any ? MAX_DECODE_NS : 0};
+  for (int id = 0; id < FV_CODER_COUNT; id++)
+    if (fv_coder_name(id) && (any || strcmp(fv_coder_name(id), name) == 0)) limits->allowed |= 1u << id;
+  return limits->allowed ? 0 : fv_error_set(err, FV_ERR_INVALID, "there is no entropy coder '%.32s'", name);
+}
+
 typedef struct Saving {
   const FvModel *model;
   const FvContainerParams *params;
-  FvByteWriter graph, weights, provenance, accuracy;
+  FvBytes graph, weights, provenance, accuracy;
   char *description;
   size_t description_bytes;
+  FvCoderLimits coders;
   FvError *err;
 } Saving;
 
@@ -143,14 +160,15 @@ static int save_accuracy(Saving *saving) {
 static int save_sections(const Saving *saving, const char *path) {
   FvDraft drafts[FV_FORMAT_MAX_SECTIONS];
   int count = 0;
+  const FvCoderLimits plain = {.allowed = 1u << FV_CODER_NONE}; /* read without more memory than a chunk */
   unsigned flags = saving->params->encrypt ? FV_SECTION_ENCRYPTED : 0;
   if (saving->graph.failed || saving->weights.failed || saving->provenance.failed || saving->accuracy.failed)
     return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
-  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size};
-  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size};
-  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes};
-  drafts[count++] = (FvDraft){FV_SECTION_PROVENANCE, 0, saving->provenance.data, saving->provenance.size};
-  if (saving->accuracy.size) drafts[count++] = (FvDraft){FV_SECTION_ACCURACY, 0, saving->accuracy.data, saving->accuracy.size};
+  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->coders};
+  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, saving->coders};
+  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->coders};
+  drafts[count++] = (FvDraft){FV_SECTION_PROVENANCE, 0, saving->provenance.data, saving->provenance.size, plain};
+  if (saving->accuracy.size) drafts[count++] = (FvDraft){FV_SECTION_ACCURACY, 0, saving->accuracy.data, saving->accuracy.size, plain};
   return fv_envelope_write(path, drafts, count, saving->params->sign_key, saving->err);
 }
 
@@ -159,16 +177,17 @@ int fv_container_write(const FvModel *model, const char *path, const FvContainer
   Saving saving = {.model = model, .params = params ? params : &defaults, .err = err};
   if (!model || !path) return fv_error_set(err, FV_ERR_INVALID, "a model and a path are needed");
   int result = fv_sodium_ready(err);
+  if (result == 0) result = find_coders(saving.params->entropy, &saving.coders, err);
   if (result == 0) result = save_graph(&saving);
   if (result == 0 && model->description.family != FV_FAMILY_NONE)
     result = fv_description_write(&model->description, &saving.description, &saving.description_bytes, err);
   if (result == 0) result = save_provenance(&saving);
   if (result == 0) result = save_accuracy(&saving);
   if (result == 0) result = save_sections(&saving, path);
-  fv_byte_writer_finish(&saving.graph);
-  fv_byte_writer_finish(&saving.weights);
-  fv_byte_writer_finish(&saving.provenance);
-  fv_byte_writer_finish(&saving.accuracy);
+  fv_bytes_finish(&saving.graph);
+  fv_bytes_finish(&saving.weights);
+  fv_bytes_finish(&saving.provenance);
+  fv_bytes_finish(&saving.accuracy);
   free(saving.description);
   return result;
 }
@@ -188,7 +207,7 @@ static void describe_sections(const FvEnvelope *envelope, FvContainerInfo *info)
   info->section_count = envelope->section_count;
   for (int i = 0; i < envelope->section_count; i++) {
     const FvSection *section = &envelope->sections[i];
-    info->sections[i] = (FvSectionInfo){.name = fv_section_name(section->type), .coder = fv_section_coder_name(section->coder),
+    info->sections[i] = (FvSectionInfo){.name = fv_section_name(section->type), .coder = fv_coder_name((int)section->coder) ? fv_coder_name((int)section->coder) : "unknown",
                                         .encrypted = section->flags & FV_SECTION_ENCRYPTED, .stored_bytes = (int64_t)section->stored_bytes,
                                         .decoded_bytes = (int64_t)section->decoded_bytes};
   }

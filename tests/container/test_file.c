@@ -1,4 +1,5 @@
 /* The envelope: damage anywhere is found, and named. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <glib/gstdio.h>
@@ -102,8 +103,11 @@ static void test_sizes(void) {
   static const gsize sizes[] = {0, 1, 63, 64, 65, 65535, 65536, 65537, 200000};
   guint8 *data = g_malloc(200000);
   for (gsize i = 0; i < 200000; i++) data[i] = (guint8)(i * 31 + 7);
-  for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
-    FvDraft drafts[] = {{FV_SECTION_GRAPH, 0, data, sizes[i]}, {FV_SECTION_WEIGHTS, 0, data, sizes[G_N_ELEMENTS(sizes) - 1 - i]}};
+  for (gsize k = 0; k < G_N_ELEMENTS(sizes) * FV_CODER_COUNT; k++) {
+    gsize i = k % G_N_ELEMENTS(sizes), coder = k / G_N_ELEMENTS(sizes);
+    FvCoderLimits coders = {.allowed = 1u << coder};
+    if (!fv_coder_name((int)coder)) continue;
+    FvDraft drafts[] = {{FV_SECTION_GRAPH, 0, data, sizes[i], coders}, {FV_SECTION_WEIGHTS, 0, data, sizes[G_N_ELEMENTS(sizes) - 1 - i], coders}};
     FvEnvelope envelope;
     FvEnvelopeNotes notes;
     FvPlain plain;
@@ -114,6 +118,7 @@ static void test_sizes(void) {
     g_assert_cmpint(fv_envelope_verify(file.data, file.size, &envelope, &err), ==, 0);
     g_assert_cmpint(fv_section_open(&envelope, file.data, FV_SECTION_WEIGHTS, false, &plain, &err), ==, 0);
     g_assert_cmpmem(plain.data, plain.size, drafts[1].data, drafts[1].size);
+    free(plain.owned);
     g_assert_cmpint(fv_section_open(&envelope, file.data, FV_SECTION_DESCRIPTION, false, &plain, &err), ==, FV_ERR_FORMAT);
     g_assert_nonnull(strstr(err.message, "description"));
     g_free(file.data);
@@ -123,7 +128,7 @@ static void test_sizes(void) {
 
 /* Changes bytes of header or table and makes the hashes fit again: what is refused then is refused for its meaning. */
 static void expect_meaning(gsize at, guint8 value, int code, const char *word) {
-  g_autofree char *path = support_small_file("meaning.fovea", NULL);
+  g_autofree char *path = support_small_file("meaning.fovea", &(FvContainerParams){.entropy = "none"});
   Bytes file = read_file(path);
   FvError err = {0};
   gsize count = fv_get_u32(file.data + FV_HEADER_COUNT);

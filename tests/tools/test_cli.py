@@ -11,7 +11,7 @@ import tap
 
 FOVEA = os.path.abspath(sys.argv[1])
 SHARED = os.environ.get('FOVEA_SHARED_DIR', '')
-COMMANDS = ['infer', 'inspect', 'eval', 'bench', 'devices']
+COMMANDS = ['infer', 'inspect', 'eval', 'bench', 'devices', 'compress', 'keygen', 'sign', 'verify']
 
 
 def fovea(*args):
@@ -239,6 +239,47 @@ def test_eval_measures_a_real_detector(tmp):
     assert len(found) == result['detections'] > 0 and set(found[0]) == {'image_id', 'category_id', 'bbox', 'score'} and len(found[0]['bbox']) == 4
     refuses(1, 'no such file', 'eval', model, '--images', tmp, '--annotations', some)
     refuses(1, 'absent.json', 'eval', model, '--images', tmp, '--annotations', tmp + '/absent.json')
+
+
+def test_compress_writes_what_everything_opens(tmp):
+    model, out = write(tmp + '/sum.onnx', sum_model()), tmp + '/sum.fovea'
+    rc, text, err = fovea('compress', model, '-o', out)
+    assert rc == 0 and 'not signed' in text, (rc, text, err)
+    rc, text, err = fovea('inspect', out, '--json')
+    info = json.loads(text)
+    assert rc == 0 and info['format'] == 'fovea' and info['signature'] == 'none' and info['operators'] == {'Add': 1}, info
+    assert [section['name'] for section in info['sections']][:2] == ['graph', 'weights'], info
+    assert info['provenance']['source'] == 'sum.onnx' and info['ratio'] > 0, info
+    rc, text, err = fovea('inspect', out, '--signature', 'off')
+    assert rc == 0 and err == '' and 'signature    not signed' in text, (text, err)
+    refuses(1, 'is a .fovea file already', 'compress', out, '-o', tmp + '/again.fovea', '--signature', 'off')
+    refuses(2, '-o OUT.fovea is missing', 'compress', model)
+    refuses(2, "--weights 'int8' is not available: there is fp32", 'compress', model, '-o', out, '--weights', 'int8')
+    refuses(2, "--entropy 'zip' is not available: there is auto, none, huffman", 'compress', model, '-o', out, '--entropy', 'zip')
+
+
+def test_signatures(tmp):
+    model, out, trusted = write(tmp + '/sum.onnx', sum_model()), tmp + '/signed.fovea', tmp + '/trusted'
+    assert fovea('keygen', tmp + '/office')[0] == 0
+    refuses(1, 'File exists', 'keygen', tmp + '/office')
+    os.mkdir(trusted)
+    assert fovea('compress', model, '-o', out)[0] == 0
+    refuses(1, 'intact, but not signed', 'verify', out)
+    refuses(1, 'the file is not signed', 'inspect', out, '--signature', 'require')
+    refuses(2, "--signature 'maybe' is not off, warn or require", 'inspect', out, '--signature', 'maybe')
+    refuses(2, '--key NAME.key is missing', 'sign', out)
+    assert fovea('sign', out, '--key', tmp + '/office.key') == (0, '', '')
+    refuses(1, 'a key that is not trusted', 'verify', out, '--trusted', trusted)
+    os.rename(tmp + '/office.pub', trusted + '/office.pub')
+    rc, text, err = fovea('verify', out, '--trusted', trusted)
+    assert rc == 0 and "the trusted key 'office'" in text, (text, err)
+    rc, text, err = fovea('inspect', out, '--signature', 'require', '--trusted-keys', trusted)
+    assert rc == 0 and err == '', err
+    refuses(1, 'ONNX files are not signed', 'inspect', model, '--signature', 'require')
+    with open(out, 'rb') as file:
+        data = bytearray(file.read())
+    data[-1] ^= 1
+    refuses(1, "section 'provenance' is damaged", 'verify', write(tmp + '/damaged.fovea', bytes(data)))
 
 
 tap.run(globals())

@@ -20,6 +20,8 @@ typedef enum FvWeightKind { FV_WEIGHTS_F32 = 0, FV_WEIGHTS_F16 } FvWeightKind;
 
 typedef struct FvContainerParams {
   FvWeightKind weights;    /* how f32 weights of convolutions and matrix products are stored; everything else stays as it is */
+  const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: the
+                              smallest that decodes in a few milliseconds */
   const char *sign_key;    /* file with a signing key; NULL: not signed */
   bool encrypt;            /* graph, weights and description, with the key that the environment names */
   const char *command;     /* for the provenance; may be NULL */
@@ -27,6 +29,8 @@ typedef struct FvContainerParams {
   int accuracy_count;
 } FvContainerParams;
 
+/* The names of the coders there are, by index from 0; NULL at the end. */
+FV_API const char *fv_entropy_coder(int index);
 /* Writes the model, with its input shapes fixed as it was opened and its description, atomically: the file is complete or not there. */
 FV_API int fv_container_write(const FvModel *model, const char *path, const FvContainerParams *params, FvError *err);
 /* Signs a file in place (atomically), replacing a signature that is there. The file is verified first. */
