@@ -53,19 +53,19 @@ float compute(float a, float b, float c) {
 }
 
 /* The divisor is neither 0 nor -1, whose quotients GLSL leaves open. */
-INT divide(INT a, INT b) { return CLASS == CLASS_UNSIGNED ? INT(UINT(a) / UINT(b)) : a / b; }
+INT plain_quotient(INT a, INT b) { return CLASS == CLASS_UNSIGNED ? INT(UINT(a) / UINT(b)) : a / b; }
 
 bool less(INT a, INT b) { return CLASS == CLASS_UNSIGNED ? UINT(a) < UINT(b) : a < b; }
 
 INT quotient(INT a, INT b) {
   if (b == INT(0)) return INT(0);
   if (CLASS == CLASS_SIGNED && b == INT(-1)) return -a;
-  return divide(a, b);
+  return plain_quotient(a, b);
 }
 
 INT remainder(INT a, INT b, bool floored) {
   if (b == INT(0) || (CLASS == CLASS_SIGNED && b == INT(-1))) return INT(0);
-  INT rest = a - divide(a, b) * b;
+  INT rest = a - plain_quotient(a, b) * b;
   return floored && CLASS == CLASS_SIGNED && rest != INT(0) && (rest < INT(0)) != (b < INT(0)) ? rest + b : rest;
 }
 

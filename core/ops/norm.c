@@ -194,17 +194,12 @@ static void reference_layer_norm(const FvKernelCall *call) {
   } while (fv_index_next(box.start, x->dims, params->axis));
 }
 
-typedef struct LrnParams {
-  int64_t size;
-  double alpha, beta, bias;
-} LrnParams;
-
 static int infer_lrn(FvNode *node, FvInfer *infer) {
   const FvValue *x = fv_infer_need_float(node, 0, infer);
   if (!x) return fv_infer_failed(infer);
-  LrnParams *params = fv_infer_params(node, infer, sizeof *params);
+  FvLrnParams *params = fv_infer_params(node, infer, sizeof *params);
   if (!params) return FV_ERR_NO_MEMORY;
-  *params = (LrnParams){fv_node_int(node, "size", 0), (double)fv_node_float(node, "alpha", 1e-4f), (double)fv_node_float(node, "beta", 0.75f),
+  *params = (FvLrnParams){fv_node_int(node, "size", 0), (double)fv_node_float(node, "alpha", 1e-4f), (double)fv_node_float(node, "beta", 0.75f),
                         (double)fv_node_float(node, "bias", 1)};
   if (params->size < 1 || params->size > FV_MAX_DIM) return fv_infer_error(infer, "size %lld is not positive", (long long)params->size);
   if (x->rank < 2) return fv_infer_error(infer, "input '%s' has no channels", x->name);
@@ -213,7 +208,7 @@ static int infer_lrn(FvNode *node, FvInfer *infer) {
 
 /* y = x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta. */
 static void reference_lrn(const FvKernelCall *call) {
-  const LrnParams *params = call->node->params;
+  const FvLrnParams *params = call->node->params;
   const FvTensor *x = call->in[0], *y = call->out[0];
   int64_t index[FV_MAX_RANK] = {0};
   if (fv_tensor_count(y) == 0) return;
@@ -310,11 +305,11 @@ const FvOp fv_ops_norm[] = {
    .flags = FV_OP_SPATIAL | FV_OP_FUSES_ACTIVATION, .infer = infer_batch_norm, .reference = reference_batch_norm},
   {.name = "InstanceNormalization", .kind = FV_OP_INSTANCE_NORM, .min_inputs = 3, .max_inputs = 3, .min_outputs = 1,
    .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_instance_norm, .reference = reference_group_norm},
-  {.name = "GroupNormalization", .min_inputs = 3, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL,
+  {.name = "GroupNormalization", .kind = FV_OP_GROUP_NORM, .min_inputs = 3, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL,
    .infer = infer_group_norm, .reference = reference_group_norm},
   {.name = "LayerNormalization", .kind = FV_OP_LAYER_NORM, .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 3,
    .infer = infer_layer_norm, .reference = reference_layer_norm},
-  {.name = "LRN", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_lrn,
+  {.name = "LRN", .kind = FV_OP_LRN, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_lrn,
    .reference = reference_lrn},
   {.name = "LpNormalization", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .infer = infer_lp_norm,
    .reference = reference_lp_norm},

@@ -42,6 +42,12 @@ typedef struct FvNormParams {
   int64_t groups;
 } FvNormParams;
 
+/* LRN: over (size - 1) / 2 channels before and size / 2 behind. */
+typedef struct FvLrnParams {
+  int64_t size;
+  double alpha, beta, bias;
+} FvLrnParams;
+
 typedef enum FvUnaryType {
   FV_UNARY_ACTIVATION, /* FvUnaryParams.activation: Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Clip with constant bounds on f32 */
   FV_UNARY_ELU, FV_UNARY_SOFTPLUS, FV_UNARY_SOFTSIGN, FV_UNARY_SELU, FV_UNARY_CELU, FV_UNARY_THRESHOLDED_RELU, FV_UNARY_MISH, FV_UNARY_ERF, FV_UNARY_GELU, FV_UNARY_GELU_TANH,

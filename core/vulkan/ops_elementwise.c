@@ -1,6 +1,8 @@
 /* Element-wise operators: shaders/elementwise.comp. */
 #include "vulkan/walk.h"
 
+#include <string.h>
+
 #include "push/operations.h"
 #include "push/walk.h"
 
@@ -91,8 +93,101 @@ static int emit_pair(FvVkEmit *emit, uint32_t operation) {
 static int emit_binary(FvVkEmit *emit) { return emit_pair(emit, ((const FvBinaryParams *)emit->node->params)->type); }
 static int emit_prelu(FvVkEmit *emit) { return emit_pair(emit, OP_PRELU); }
 
+/* --- PRelu before opset 7: a vector of slopes goes along the channels --- */
+
+static FvTensor along_channels(const FvTensor *slope, const FvTensor *x) {
+  FvTensor result = *slope;
+  result.rank = x->rank - 1;
+  for (int d = 1; d < result.rank; d++) {
+    result.dims[d] = 1;
+    result.strides[d] = 0;
+  }
+  return result;
+}
+
+static bool suits_old_prelu(const FvKernelQuery *q) {
+  if (strcmp(q->node->op->name, "PRelu") != 0 || q->node->input_count != 2 || !q->in[0] || !q->in[1]) return false;
+  if (q->node->opset >= 7 || q->in[1]->rank != 1 || q->in[0]->rank < 3 || q->in[1]->dims[0] != q->in[0]->dims[1]) return false;
+  FvTensor slope = along_channels(q->in[1], q->in[0]);
+  return fv_vk_map_fits(q->out[0], q->in[0], &slope);
+}
+
+static int emit_old_prelu(FvVkEmit *emit) {
+  FvVkPlace a = fv_vk_input(emit, 0), b = fv_vk_input(emit, 1), y = fv_vk_output(emit, 0);
+  FvVkMap map = {.y = *y.tensor, .a = *a.tensor, .b = along_channels(b.tensor, a.tensor), .y_at = y.at, .a_at = a.at, .b_at = b.at, .a_in_weights = a.in_weights,
+                 .b_in_weights = b.in_weights, .binary = true, .operation = OP_PRELU, .activation = emit->node->activation};
+  return fv_vk_map(emit, &map);
+}
+
+/* --- Clip with computed bounds: the larger of x and one, then the smaller of that and the other --- */
+
+static bool suits_clip(const FvKernelQuery *q) {
+  const FvTensor *x = q->in[0], *low = fv_query_input(q, 1), *high = fv_query_input(q, 2);
+  if (!fv_vk_is_f32(x) || x->data || (low && !fv_vk_is_f32(low)) || (high && !fv_vk_is_f32(high)) || !fv_vk_is_f32(q->out[0])) return false;
+  FvTensor between = *q->out[0], number = {.dtype = FV_DTYPE_F32};
+  fv_tensor_set_contiguous(&between);
+  return fv_vk_map_fits(&between, x, &number) && fv_vk_map_fits(q->out[0], x, &number) && fv_vk_map_fits(q->out[0], &between, &number);
+}
+
+static size_t clip_scratch_size(const FvKernelQuery *q) { return (size_t)fv_tensor_count(q->out[0]) * sizeof(float); }
+
+static int emit_clip(FvVkEmit *emit) {
+  FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0), bounds[] = {fv_vk_input(emit, 1), fv_vk_input(emit, 2)};
+  FvVkMap map = {.y = *y.tensor, .a = *x.tensor, .y_at = y.at, .a_at = x.at, .b = {.dtype = FV_DTYPE_F32}, .binary = true};
+  if (!bounds[0].tensor && !bounds[1].tensor) return fv_vk_copy(emit, y.tensor, y.at, x.tensor, x.at, x.in_weights);
+  for (int i = 0; i < 2; i++) {
+    if (!bounds[i].tensor) continue;
+    FvVkMap step = map;
+    bool last = i == 1 || !bounds[1].tensor;
+    step.operation = i ? OP_MIN : OP_MAX;
+    step.b_at = bounds[i].at;
+    step.b_in_weights = bounds[i].in_weights;
+    if (last) step.activation = emit->node->activation;
+    if (!last) {
+      fv_tensor_set_contiguous(&step.y);
+      step.y_at = emit->scratch_at;
+    }
+    int result = fv_vk_map(emit, &step);
+    if (result < 0) return result;
+    map.a = step.y;
+    map.a_at = step.y_at;
+  }
+  return 0;
+}
+
+/* --- ConstantOfShape: its one number, broadcast --- */
+
+static const FvTensor *fill_value(const FvNode *node) {
+  const FvAttr *attr = fv_node_attr(node, "value");
+  return attr && attr->kind == FV_ATTR_TENSOR ? attr->tensor : NULL;
+}
+
+static bool suits_fill(const FvKernelQuery *q) {
+  if (strcmp(q->node->op->name, "ConstantOfShape") != 0 || !fv_vk_is_f32(q->out[0])) return false;
+  FvTensor number = {.dtype = FV_DTYPE_F32};
+  return (!fv_node_attr(q->node, "value") || fv_vk_is_f32(fill_value(q->node))) && fv_vk_map_fits(q->out[0], &number, NULL);
+}
+
+static size_t fill_packed_size(const FvKernelQuery *q) {
+  (void)q;
+  return sizeof(float);
+}
+
+static void pack_fill(const FvKernelQuery *q, void *packed) {
+  const FvTensor *value = fill_value(q->node);
+  if (value) memcpy(packed, value->data, sizeof(float)); /* zero otherwise */
+}
+
+static int emit_fill(FvVkEmit *emit) {
+  FvVkPlace y = fv_vk_output(emit, 0);
+  return fv_vk_copy(emit, y.tensor, y.at, &(FvTensor){.dtype = FV_DTYPE_F32}, emit->packed_at, true);
+}
+
 const FvVkKernel fv_vk_elementwise[] = {
   {.name = "unary_f32_vulkan", .op = FV_OP_UNARY, .suits = suits_unary, .emit = emit_unary},
   {.name = "binary_f32_vulkan", .op = FV_OP_BINARY, .suits = suits_binary, .emit = emit_binary},
   {.name = "prelu_f32_vulkan", .op = FV_OP_PRELU, .suits = suits_pair, .emit = emit_prelu},
+  {.name = "prelu_f32_channels_vulkan", .op = FV_OP_OTHER, .suits = suits_old_prelu, .emit = emit_old_prelu},
+  {.name = "clip_f32_computed_vulkan", .op = FV_OP_CLIP, .suits = suits_clip, .scratch_size = clip_scratch_size, .emit = emit_clip},
+  {.name = "fill_f32_vulkan", .op = FV_OP_OTHER, .suits = suits_fill, .packed_size = fill_packed_size, .pack = pack_fill, .emit = emit_fill},
   {0}};

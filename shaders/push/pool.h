@@ -10,5 +10,6 @@ FV_PUSH(FvPoolPush) {
   int out_height, out_width;
   int channels;
   int sy, sx, dy, dx, top, left;
+  int x_plane, y_plane, out_depth; /* of the third spatial dimension; its other numbers are constants of the shader */
   int bottom, right; /* the last padded row and column + 1, for counting pads */
 } FV_PUSH_NAME;

@@ -9,5 +9,6 @@ FV_PUSH(FvReducePush) {
   int x_at, y_at;
   int kept[REDUCE_KEPT], kept_x[REDUCE_KEPT], kept_y[REDUCE_KEPT];
   int over[REDUCE_OVER], over_x[REDUCE_OVER], over_y[REDUCE_OVER];
-  float factor; /* of the sum at the end */
+  float factor;  /* of a mean's sum; the epsilon of moments */
+  int factor_at; /* the second output of moments */
 } FV_PUSH_NAME;

@@ -209,7 +209,7 @@ static void run_reference(Subject *s, const Buffer *inputs, Buffer *outputs) {
 }
 
 static bool is_linear(FvOpKind kind) {
-  return kind == FV_OP_CONV || kind == FV_OP_GEMM || kind == FV_OP_MATMUL || kind == FV_OP_AVERAGE_POOL || kind == FV_OP_GLOBAL_AVERAGE_POOL ||
+  return kind == FV_OP_CONV || kind == FV_OP_CONV_TRANSPOSE || kind == FV_OP_GEMM || kind == FV_OP_MATMUL || kind == FV_OP_AVERAGE_POOL || kind == FV_OP_GLOBAL_AVERAGE_POOL ||
          kind == FV_OP_REDUCE;
 }
 

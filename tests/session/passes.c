@@ -141,6 +141,28 @@ static void test_batch_norm(void) {
   check(&b, OUT(&b, "Relu", x), 1, "Conv+BatchNormalization+Relu");
 }
 
+static void test_batch_norm_behind_gemm(void) {
+  for (int64_t transposed = 0; transposed < 2; transposed++) {
+    Builder b = start();
+    int64_t k = 3 * 2 * 2, n = 5;
+    FvValue *x = OUT(&b, "Flatten", input(&b, 3, 2, 2));
+    FvValue *w = constant(&b, 2, transposed ? (int64_t[]){n, k} : (int64_t[]){k, n}, false);
+    FvNode *gemm = NODE(&b, "Gemm", x, w, constant(&b, 1, &n, false));
+    set_attr(&b, gemm, (FvAttr){.name = "transB", .kind = FV_ATTR_INT, .i = transposed});
+    set_attr(&b, gemm, (FvAttr){.name = "alpha", .kind = FV_ATTR_FLOAT, .f = 0.5f});
+    x = OUT(&b, "BatchNormalization", gemm->outputs[0], constant(&b, 1, &n, false), constant(&b, 1, &n, false), constant(&b, 1, &n, false), constant(&b, 1, &n, true));
+    check(&b, OUT(&b, "Relu", x), 2, "Gemm+BatchNormalization+Relu");
+  }
+}
+
+static void test_factor_of_gemm_bias_stays(void) { /* beta would scale the folded shift */
+  Builder b = start();
+  int64_t n = 5;
+  FvNode *gemm = NODE(&b, "Gemm", OUT(&b, "Flatten", input(&b, 3, 2, 2)), constant(&b, 2, (int64_t[]){12, n}, false), constant(&b, 1, &n, false));
+  set_attr(&b, gemm, (FvAttr){.name = "beta", .kind = FV_ATTR_FLOAT, .f = 0.5f});
+  check(&b, OUT(&b, "Mul", gemm->outputs[0], constant(&b, 1, &n, false)), 3, "Mul");
+}
+
 static void test_scale_and_shift(void) {
   Builder b = start();
   FvValue *x = conv3(&b, input(&b, 3, 7, 5), 3, 4, true);
@@ -255,6 +277,8 @@ static void test_memory_never_overlaps(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/passes/batch-norm-into-conv", test_batch_norm);
+  g_test_add_func("/passes/batch-norm-into-gemm", test_batch_norm_behind_gemm);
+  g_test_add_func("/passes/factor-of-gemm-bias-stays", test_factor_of_gemm_bias_stays);
   g_test_add_func("/passes/scale-and-shift-into-conv", test_scale_and_shift);
   g_test_add_func("/passes/constant-minus-conv-stays", test_constant_minus_conv_stays);
   g_test_add_func("/passes/broadcast-along-width-stays", test_broadcast_along_width_stays);

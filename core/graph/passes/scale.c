@@ -1,4 +1,4 @@
-/* y = a * (conv(x) + b) + c, per output channel, is a convolution with scaled weights. */
+/* y = a * (conv(x) + b) + c, per output channel, is a convolution with scaled weights; so is it with Gemm and its columns. */
 #include <math.h>
 #include <string.h>
 
@@ -70,8 +70,10 @@ static FvValue *scaled_constant(FvGraph *graph, const FvValue *like, const char 
   return tensor.data && unique ? fv_graph_add_constant(graph, unique, &tensor, false) : NULL;
 }
 
-/* Conv weights are [M, C/g, …]; ConvTranspose's are [C, M/g, …], so that the output channel is found from both leading indices. */
+/* Conv weights are [M, C/g, …]; ConvTranspose's are [C, M/g, …], so that the output channel is found from both leading indices; Gemm's have the output
+ * last unless they are transposed. */
 static int64_t output_channel(const FvNode *conv, const FvTensor *w, int64_t element, int64_t inner, int64_t channels) {
+  if (conv->op->kind == FV_OP_GEMM) return ((const FvGemmParams *)conv->params)->trans_b ? element / w->dims[1] : element % w->dims[1];
   int64_t first = element / (inner * w->dims[1]);
   if (conv->op->kind == FV_OP_CONV) return first;
   int64_t group = ((const FvConvParams *)conv->params)->group;
@@ -107,9 +109,16 @@ static int apply(FvGraph *graph, FvNode *conv, const Affine *affine, int64_t cha
   return 0;
 }
 
+/* Gemm adds what a convolution calls bias when it is one number per column, taken as it is. */
+static bool adds_bias(const FvNode *gemm) {
+  const FvValue *c = fv_node_input(gemm, 2);
+  return ((const FvGemmParams *)gemm->params)->beta == 1 && (!c || (c->rank > 0 && c->dims[c->rank - 1] == gemm->outputs[0]->dims[1] && (c->rank == 1 || c->dims[0] == 1)));
+}
+
 static bool can_scale(const FvNode *conv) {
   int64_t count;
-  return (conv->op->kind == FV_OP_CONV || conv->op->kind == FV_OP_CONV_TRANSPOSE) && conv->activation.type == FV_ACTIVATION_NONE &&
+  FvOpKind kind = conv->op->kind;
+  return (kind == FV_OP_CONV || kind == FV_OP_CONV_TRANSPOSE || (kind == FV_OP_GEMM && adds_bias(conv))) && conv->activation.type == FV_ACTIVATION_NONE &&
          conv->input_count <= 3 && fv_pass_constant_f32(conv->inputs[1], &count) &&
          (!fv_node_input(conv, 2) || fv_pass_constant_f32(conv->inputs[2], &count));
 }
