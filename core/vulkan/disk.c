@@ -39,11 +39,11 @@ static bool cache_path(const VkPhysicalDeviceProperties *device, char path[PATH_
     return false;
   if (used >= PATH_MAX - 80) return false;
   mkdir(path, 0700);
-  used += sprintf(path + used, "/fovea");
+  used += snprintf(path + used, PATH_MAX - (size_t)used, "/fovea");
   mkdir(path, 0700);
-  used += sprintf(path + used, "/vulkan-");
-  for (size_t i = 0; i < VK_UUID_SIZE; i++) used += sprintf(path + used, "%02x", device->pipelineCacheUUID[i]);
-  sprintf(path + used, ".cache");
+  used += snprintf(path + used, PATH_MAX - (size_t)used, "/vulkan-");
+  for (size_t i = 0; i < VK_UUID_SIZE; i++) used += snprintf(path + used, PATH_MAX - (size_t)used, "%02x", device->pipelineCacheUUID[i]);
+  snprintf(path + used, PATH_MAX - (size_t)used, ".cache");
   return true;
 }
 
