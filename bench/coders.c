@@ -12,11 +12,11 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "compress/coder.h"
-#include "compress/coders.h"
-#include "compress/rans.h"
+#include "entropy/coder.h"
+#include "entropy/coders.h"
+#include "entropy/rans.h"
 
-#include "../tests/compress/streams.h"
+#include "../tests/entropy/streams.h"
 
 enum { RUNS = 7, ROW = 576 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress/coder.h"
+#include "entropy/coder.h"
 
 #include "fuzz.h"
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compress/coder.h"
+#include "entropy/coder.h"
 
-#include "../tests/compress/streams.h"
+#include "../tests/entropy/streams.h"
 
 enum { COUNT = 400, ROW = 20 };
 

@@ -47,6 +47,7 @@ const char *fv_error_code_name(FvErrorCode code) {
     case FV_ERR_NO_MEMORY: return "out of memory";
     case FV_ERR_DEVICE: return "device";
     case FV_ERR_CONFIG: return "configuration";
+    case FV_ERR_CANCELLED: return "cancelled";
   }
   return "unknown";
 }

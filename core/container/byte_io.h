@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compress/coder.h"
+#include "entropy/coder.h"
 
 /* Writing, behind fv_bytes_append. */
 void fv_put_zeros(FvBytes *bytes, size_t count);

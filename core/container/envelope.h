@@ -7,7 +7,7 @@
 
 #include <fovea/container.h>
 
-#include "compress/coder.h"
+#include "entropy/coder.h"
 #include "container/format.h"
 
 typedef struct FvSection {

@@ -10,7 +10,7 @@ import sys
 # A file may include headers of its own layer and of those named here.
 CORE = {
     "base": [],
-    "compress": ["base"],
+    "entropy": ["base"],
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
@@ -18,9 +18,10 @@ CORE = {
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],
-    "container": ["compress", "ir", "base"],
-    "model": ["container", "compress", "import", "vision", "graph", "ir", "base"],
-    "session": ["compress", "model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
+    "container": ["entropy", "ir", "base"],
+    "model": ["container", "entropy", "import", "vision", "graph", "ir", "base"],
+    "session": ["model", "vision", "graph", "cpu", "vulkan", "ops", "ir", "base"],
+    "compress": ["session", "container", "entropy", "model", "vision", "graph", "ops", "ir", "base"],
 }
 # Above the core: who may include whose headers (public core headers are open to all).
 UPPER = {"plugins": [], "runner": ["plugins"], "tools": ["runner", "plugins"], "examples": []}

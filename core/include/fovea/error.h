@@ -28,6 +28,7 @@ typedef enum FvErrorCode {
   FV_ERR_NO_MEMORY = -6,
   FV_ERR_DEVICE = -7, /* no such device, or the device failed */
   FV_ERR_CONFIG = -8, /* a configuration file or description is wrong or incomplete */
+  FV_ERR_CANCELLED = -9, /* the caller's progress function asked for it */
 } FvErrorCode;
 
 #define FV_ERROR_MESSAGE_SIZE 512

@@ -5,6 +5,7 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/compress.h>
 #include <fovea/container.h>
 #include <fovea/description.h>
 #include <fovea/detection.h>

@@ -1,6 +1,6 @@
 /* Made-up data for tests and benches of the coders: the same on every run. */
-#ifndef FOVEA_TESTS_COMPRESS_STREAMS_H
-#define FOVEA_TESTS_COMPRESS_STREAMS_H
+#ifndef FOVEA_TESTS_ENTROPY_STREAMS_H
+#define FOVEA_TESTS_ENTROPY_STREAMS_H
 
 #include <stddef.h>
 #include <stdint.h>

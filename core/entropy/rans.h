@@ -19,8 +19,8 @@
  * Within a step words go to the lanes that need one in the order of their numbers: a lane's word is at the block's position plus the number
  * of needing lanes before it (ballot, exclusive bit count); the position then moves by the number of needing lanes.
  * States begin at 65536 or more; after the last element each is 65536 exactly and no word is left. */
-#ifndef FOVEA_COMPRESS_RANS_H
-#define FOVEA_COMPRESS_RANS_H
+#ifndef FOVEA_ENTROPY_RANS_H
+#define FOVEA_ENTROPY_RANS_H
 
 #include "coder.h"
 

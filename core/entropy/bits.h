@@ -1,6 +1,6 @@
 /* Bits, most significant first, and little-endian words, as the streams hold them. */
-#ifndef FOVEA_COMPRESS_BITS_H
-#define FOVEA_COMPRESS_BITS_H
+#ifndef FOVEA_ENTROPY_BITS_H
+#define FOVEA_ENTROPY_BITS_H
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The coders themselves, called through coder.c only: count is 1 or more and within its limit, out and data are there. Encoders append and leave
  * failures of memory in out->failed. */
-#ifndef FOVEA_COMPRESS_CODERS_H
-#define FOVEA_COMPRESS_CODERS_H
+#ifndef FOVEA_ENTROPY_CODERS_H
+#define FOVEA_ENTROPY_CODERS_H
 
 #include "coder.h"
 

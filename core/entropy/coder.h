@@ -4,8 +4,8 @@
  * A stream holds `count` bytes: int8 levels in two's complement (row > 0), or the bytes of any table (row = 0). The stream repeats
  * neither count nor row nor the coder; whoever stores it keeps those three beside it. No elements, no stream: zero bytes.
  * Everything is little-endian and independent of machine, thread count and instruction set. Thread-safe: no state. */
-#ifndef FOVEA_COMPRESS_CODER_H
-#define FOVEA_COMPRESS_CODER_H
+#ifndef FOVEA_ENTROPY_CODER_H
+#define FOVEA_ENTROPY_CODER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "compress/coder.h"
-#include "compress/coders.h"
-#include "compress/rans.h"
+#include "entropy/coder.h"
+#include "entropy/coders.h"
+#include "entropy/rans.h"
 #include "streams.h"
 
 typedef struct Stream {
