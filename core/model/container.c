@@ -40,11 +40,18 @@ static int apply_policy(const FvModel *model, const FvEnvelope *envelope, const 
   return 0;
 }
 
-static int read_graph(FvModel *model, const FvEnvelope *envelope, const void *data, FvError *err) {
+/* Weights that lie in the file as they are stay there, when the model keeps the file; decrypted ones stay where they were decrypted to. */
+static int read_graph(FvModel *model, const FvEnvelope *envelope, const void *data, bool *borrows, FvError *err) {
   FvPlain graph, weights = {0};
   int result = fv_section_open(envelope, data, FV_SECTION_GRAPH, false, &graph, err);
   if (result == 0) result = fv_section_open(envelope, data, FV_SECTION_WEIGHTS, false, &weights, err);
-  if (result == 0) result = fv_graph_decode(graph.data, graph.size, weights.data, weights.size, &model->file, err);
+  FvWeightBytes bytes = {weights.data, weights.size, .stays = weights.owned || !model->from_memory};
+  if (result == 0) result = fv_graph_decode(graph.data, graph.size, bytes, &model->file, borrows, err);
+  if (result == 0 && *borrows && weights.owned) {
+    model->bytes = weights.owned;
+    weights.owned = NULL;
+    *borrows = false;
+  }
   free(graph.owned);
   free(weights.owned);
   return result;
@@ -70,11 +77,12 @@ static int read_description(FvModel *model, const FvEnvelope *envelope, const vo
   return result;
 }
 
-int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
   FvEnvelope envelope;
+  *borrows = false;
   int result = fv_envelope_verify(data, size, &envelope, err);
   if (result == 0) result = apply_policy(model, &envelope, params, err);
-  if (result == 0) result = read_graph(model, &envelope, data, err);
+  if (result == 0) result = read_graph(model, &envelope, data, borrows, err);
   return result == 0 ? read_description(model, &envelope, data, err) : result;
 }
 
@@ -111,7 +119,7 @@ static int save_graph(Saving *saving) {
   FvGraph *graph = fv_graph_clone(model->prepared ? model->prepared : model->file.graph);
   if (!graph) return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
   FvGraphHead head = {model->file.producer, model->file.opset};
-  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->graph, &saving->weights, saving->err);
+  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
   fv_graph_destroy(&graph);
   return result;
 }
@@ -175,7 +183,7 @@ static int save_sections(const Saving *saving, const char *path) {
       saving->scores.failed)
     return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
   drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->coders};
-  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, saving->coders};
+  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, plain};
   if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->coders};
   drafts[count++] = (FvDraft){FV_SECTION_PROVENANCE, 0, saving->provenance.data, saving->provenance.size, plain};
   if (saving->accuracy.size) drafts[count++] = (FvDraft){FV_SECTION_ACCURACY, 0, saving->accuracy.data, saving->accuracy.size, plain};

@@ -143,7 +143,7 @@ static void expect_meaning(gsize at, guint8 value, int code, const char *word) {
 
 static void test_meaning(void) {
   gsize table = FV_FORMAT_HEADER_BYTES;
-  expect_meaning(FV_HEADER_VERSION, 2, FV_ERR_UNSUPPORTED, "version 2");
+  expect_meaning(FV_HEADER_VERSION, 1, FV_ERR_UNSUPPORTED, "version 1");
   expect_meaning(FV_HEADER_FLAGS, 1, FV_ERR_UNSUPPORTED, "features (0x1)");
   expect_meaning(FV_HEADER_COUNT, 0, FV_ERR_LIMIT, "0 sections");
   expect_meaning(FV_HEADER_COUNT + 1, 1, FV_ERR_LIMIT, "sections, not 1 to 16");
