@@ -61,6 +61,11 @@ int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool
   return fv_vk_failure(device, result, what, err);
 }
 
+int fv_vk_buffer_view_words(FvVkDevice *device, FvVkBuffer *buffer, FvError *err) {
+  VkResult result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->texel1);
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "a view of memory", err);
+}
+
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
   if (buffer->texel4) device->vk.DestroyBufferView(device->handle, buffer->texel4, NULL);
   if (buffer->texel1) device->vk.DestroyBufferView(device->handle, buffer->texel1, NULL);
