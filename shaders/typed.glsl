@@ -19,10 +19,9 @@
 #endif
 #include "push/types.h"
 
-layout(set = 0, binding = 0) buffer ArenaWords { uint arena_words[]; };
-layout(set = 0, binding = 1) readonly buffer WeightWords { uint weight_words[]; };
+#include "words.glsl"
 
-uint load_word(uint at, bool in_weights) { return in_weights ? weight_words[at] : arena_words[at]; }
+uint load_word(uint at, bool in_weights) { return in_weights ? weight_word(int(at)) : arena_word(int(at)); }
 
 int size_of(int type) {
   switch (type) {
@@ -44,18 +43,12 @@ uvec2 load_bits(int type, int at, bool in_weights) {
   }
 }
 
-void store_part(uint word, int shift, uint mask, uint bits) {
-  atomicAnd(arena_words[word], ~(mask << shift));
-  atomicOr(arena_words[word], (bits & mask) << shift);
-}
-
 void store_bits(int type, int at, uvec2 bits) {
-  uint element = uint(at);
   switch (size_of(type)) {
-    case 1: store_part(element >> 2, int(element & 3u) * 8, 0xffu, bits.x); break;
-    case 2: store_part(element >> 1, int(element & 1u) * 16, 0xffffu, bits.x); break;
-    case 4: arena_words[element] = bits.x; break;
-    default: arena_words[element * 2u] = bits.x; arena_words[element * 2u + 1u] = bits.y;
+    case 1: store_byte(at, bits.x); break;
+    case 2: store_masked(at >> 1, 0xffffu << ((at & 1) * 16), bits.x << ((at & 1) * 16)); break;
+    case 4: store_word(at, bits.x); break;
+    default: store_word(at * 2, bits.x); store_word(at * 2 + 1, bits.y);
   }
 }
 
