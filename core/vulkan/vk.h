@@ -26,6 +26,8 @@ const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "sto
 
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
+/* Where there is none only because the device lacks a feature: that feature, in words. Else NULL. */
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query);
 const char *fv_vk_kernel_name(const FvVkKernel *kernel);
 
 /* Where a step's tensor lies. */
