@@ -14,11 +14,14 @@ typedef struct FvVkPipelines FvVkPipelines;
 typedef struct FvVkTraits {
   VkPhysicalDeviceProperties properties;
   VkPhysicalDeviceMemoryProperties memory;
+  char driver[160];           /* its name and version in words */
   uint32_t queue_family;      /* compute without graphics where there is one; UINT32_MAX: none */
+  bool async_compute;         /* that family has no graphics */
   uint32_t timestamp_bits;
   bool storage8, storage16, float16, int8, int16, int64, float64;
   bool dot_product, dot_product_accelerated; /* 4 x 8 bit, signed and mixed */
   uint32_t subgroup_size;
+  VkSubgroupFeatureFlags subgroup_operations; /* of compute shaders */
   bool subgroup_arithmetic, subgroup_shuffle;
   bool cooperative_matrix;
   bool timeline;
