@@ -79,7 +79,7 @@ static void json_timings(FvJson *json, const FvDeviceTiming *timings, int count)
   for (int i = 0; i < count; i++) {
     fv_json_open(json, NULL, '{');
     fv_json_string(json, "device", timings[i].device);
-    if (timings[i].ms > 0) fv_json_number(json, "ms", timings[i].ms, 3);
+    if (timings[i].ms > 0) fv_json_number(json, "ms", timings[i].ms, 6);
     fv_json_bool(json, "chosen", timings[i].chosen);
     fv_json_string(json, "reason", timings[i].reason);
     fv_json_close(json, '}');

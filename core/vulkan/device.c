@@ -105,10 +105,12 @@ static int set_up(FvVkDevice *device, FvError *err) {
   device->group_size = device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 64;
   result = fv_vk_pipelines_create(device, err);
   if (result == 0) result = fv_vk_probe_load_path(device, err);
+  fv_vk_faults_read(&device->faults);
   return result;
 }
 
 static void destroy(FvVkDevice *device) {
+  if (atomic_load(&device->stuck)) return;
   if (device->handle && device->vk.DestroyDevice) {
     fv_vk_pipelines_destroy(device);
     device->vk.DestroyDevice(device->handle, NULL);

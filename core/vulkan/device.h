@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vulkan/fault.h"
 #include "vulkan/instance.h"
 #include "vulkan/vk.h"
 
@@ -42,9 +43,12 @@ struct FvVkDevice {
   VkQueue queue;
   pthread_mutex_t queue_lock;
   atomic_bool lost;           /* nothing more is sent to it */
+  atomic_bool stuck;          /* work on it never ended: what it holds is left to it, for freeing memory under its hands could bring the process down */
   FvVkPipelines *pipelines;
   bool texel;                 /* shaders read through texel buffers */
   uint32_t group_size;        /* invocations of a work-group */
+  atomic_int buffer_count;    /* alive */
+  FvVkFaults faults;
 };
 
 void fv_vk_traits_read(FvVkInstance *instance, VkPhysicalDevice physical, FvVkTraits *traits);

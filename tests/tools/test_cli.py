@@ -175,7 +175,7 @@ def test_every_json_key_is_documented(tmp):
     with open(os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'docs', 'commands.md')) as file:
         page = file.read()
     model = write(tmp + '/sum.onnx', sum_model())
-    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices']):
+    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices', '--model', model]):
         rc, out, err = fovea(*args, '--json')
         assert rc == 0, err
         section = page.split('\n## %s\n' % args[0])[1].split('\n## ')[0] + page.split('\n## inspect\n')[1].split('\n## ')[0]
