@@ -15,6 +15,7 @@ struct FvModel {
   char *name;          /* file name without its ending */
   bool from_memory;
   int64_t file_bytes;
+  char sha256[65];     /* of the file, hexadecimal */
   bool is_container;   /* a .fovea file */
   void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */

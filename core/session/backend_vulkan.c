@@ -82,6 +82,7 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   plan->instructions = fv_vk_device_load_path(state->device);
   plan->weight_bytes = fv_vk_program_weight_bytes(state->program);
   plan->session_bytes = fv_vk_program_frame_bytes(state->program);
+  plan->staging_bytes = fv_vk_program_staging_bytes(state->program);
   return 0;
 }
 

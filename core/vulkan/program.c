@@ -388,7 +388,8 @@ void fv_vk_program_destroy(FvVkProgram **program) {
 
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return program->weight_bytes; }
 
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) {
-  bool staging = !program->device->traits.unified;
-  return program->arena_bytes + (staging ? program->staging_in_bytes + program->staging_out_bytes : 0);
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) {
+  return program->device->traits.unified ? 0 : program->staging_in_bytes + program->staging_out_bytes;
 }
+
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return program->arena_bytes + fv_vk_program_staging_bytes(program); }

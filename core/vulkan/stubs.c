@@ -36,6 +36,7 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
 void fv_vk_program_destroy(FvVkProgram **program) { (void)program; }
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return (void)program, 0; }
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) { return (void)program, 0; }
 
 int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner **runner, FvError *err) {
   (void)program, (void)frames, (void)timed;

@@ -56,7 +56,8 @@ typedef struct FvVkProgramParams {
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner */
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */
 
 enum { FV_VK_MAX_FRAMES = 4 };
 
