@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "container/envelope.h"
+#include "container/hash.h"
 #include "model/model_internal.h"
 #include "ir/op.h"
 #include "vision/describe.h"
@@ -43,6 +44,7 @@ void fv_model_destroy(FvModel **place) {
   fv_description_finish(&model->description);
   fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
+  fv_model_destroy(&model->lender);
   free(model->bytes);
   free(model->shape_inputs);
   free(model->path);
@@ -102,9 +104,19 @@ static int open_parsed(FvModel *model, const FvModelParams *params, FvError *err
   return result;
 }
 
+static int hash(FvModel *model, const void *data, size_t size, FvError *err) {
+  uint8_t digest[crypto_hash_sha256_BYTES];
+  int result = fv_sodium_ready(err);
+  if (result < 0) return result;
+  crypto_hash_sha256(digest, data, size);
+  sodium_bin2hex(model->sha256, sizeof model->sha256, digest, sizeof digest);
+  return 0;
+}
+
 /* *borrows: data must live as long as the model; never so for a model from memory. */
 static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
   int result = parse(model, data, size, params, borrows, err);
+  if (result == 0) result = hash(model, data, size, err);
   if (result < 0) fv_error_prefix(err, "%.256s", model->path);
   return result;
 }
@@ -184,7 +196,7 @@ const char *fv_model_describe_error(const FvModel *model) { return model->descri
 
 FvModelInfo fv_model_info(const FvModel *model) {
   return (FvModelInfo){.path = model->path, .format = model->is_container ? "fovea" : "onnx", .producer = model->file.producer, .opset = model->file.opset,
-                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count};
+                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count, .sha256 = model->sha256};
 }
 
 static int compare_operators(const void *a, const void *b) {

@@ -15,6 +15,7 @@ struct FvModel {
   char *name;          /* file name without its ending */
   bool from_memory;
   int64_t file_bytes;
+  char sha256[65];     /* of the file, hexadecimal */
   bool is_container;   /* a .fovea file */
   void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
@@ -22,6 +23,7 @@ struct FvModel {
   bool *shape_inputs;  /* by input index */
   FvDescription description;
   FvError describe_error; /* code 0: the family is known */
+  FvModel *lender;     /* a model whose memory the graphs borrow, or NULL */
 };
 
 /* The graph as read. Clone it, give shape inputs their constants, then fv_graph_prepare. */
