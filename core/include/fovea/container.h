@@ -82,6 +82,18 @@ typedef struct FvContainerInfo {
 FV_API int fv_container_verify(const char *path, const char *trusted_keys, FvContainerInfo *info, FvError *err);
 FV_API void fv_container_info_finish(FvContainerInfo *info);
 
+/* What the constants of one operator take in a .fovea file; those of a DequantizeLinear belong to the operator that uses them. */
+typedef struct FvLayerBytes {
+  const char *node, *operation; /* owned by the model */
+  double bytes;                 /* of all its constants; those that several operators use count for the first */
+  int64_t weights;              /* elements of the largest constant; what follows is of that one */
+  FvDtype dtype;
+  double weight_bits;           /* stored, for each of them */
+  const char *form, *coder;     /* "plain", "half" …; "rans", or one for each byte of an element: "range+none" */
+} FvLayerBytes;
+/* Operators that have constants, in the order in which they run. Returns how many there are, which may be more than capacity; 0 for other files. */
+FV_API int fv_container_layers(const FvModel *model, FvLayerBytes *layers, int capacity);
+
 /* Does the file begin like a .fovea file? False, too, when it cannot be read. */
 FV_API bool fv_container_is(const char *path);
 
