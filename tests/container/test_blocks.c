@@ -127,7 +127,7 @@ static void make_section(Section *section, unsigned coders, double max_ns) {
   for (int i = 0; i < TENSORS; i++) {
     FvDtype dtype = dtypes[i % G_N_ELEMENTS(dtypes)];
     unsigned width = (unsigned)fv_dtype_size(dtype);
-    int64_t count = i < 12 ? 1 + 7 * i : 700 * i;
+    int64_t count = i < 12 ? 1 + 7 * i : 90 * i;
     guint8 *data = g_malloc((gsize)count * width);
     for (int64_t k = 0; k < count * width; k++) data[k] = (guint8)(g_rand_int_range(random, -3, 4) * g_rand_int_range(random, 0, 3));
     section->tensors[i] = row_of(dtype, data, count);
@@ -219,7 +219,7 @@ static void test_damage(void) {
     guint8 *byte = in_directory ? section.directory.data + at - section.bytes.size : section.bytes.data + at;
     FvArena arena;
     fv_arena_init(&arena);
-    if (!in_directory && at % 211) continue; /* decoding all of it takes a while */
+    if (!in_directory && at % 29) continue;
     g_autofree guint8 *cut = g_memdup2(section.bytes.data, in_directory ? section.bytes.size : at);
     FvWeightBytes bytes = {cut, in_directory ? section.bytes.size : at, false};
     g_assert_cmpint(read_section(&section, bytes, in_directory ? at - section.bytes.size : section.directory.size, &arena, read, &err), <, 0);
