@@ -122,10 +122,7 @@ typedef struct QDotJob {
   const int8_t *b;
   const int32_t *bias, *w_zeros;
   const int32_t *sums; /* of the rows; NULL when all weights' zero points are 0 */
-  const float *multipliers;
-  uint8_t *y;
-  long y_stride, columns;
-  FvQuantised out;
+  FvQOutput out;
 } QDotJob;
 
 FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, long row, long row_end, long vector) {
@@ -160,22 +157,11 @@ FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, l
       }
     }
   }
-  long column = vector * FV_LANES, left = job->columns - column;
-  uint8_t *y = job->y + row * job->y_stride + column;
-#pragma GCC unroll 8
-  for (int r = 0; r < height; r++, y += job->y_stride) {
-    if (row + r >= row_end) break;
-#pragma GCC unroll 3
-    for (int v = 0; v < width; v++) {
-      if (left <= v * FV_LANES) break;
-      FvVec steps = fv_mul(fv_int_to_float(acc[r][v]), fv_load(job->multipliers + column + v * FV_LANES));
-      fv_int_store_bytes(y + v * FV_LANES, fv_quantise(steps, &job->out), left - v * FV_LANES);
-    }
-  }
+  fv_q_store_tile(height, width, acc, &job->out, row, row_end, vector);
 }
 
 static void dot_panels(const QDotJob *job, long rows, long begin, long end) {
-  long vectors = (job->columns + FV_LANES - 1) / FV_LANES;
+  long vectors = (job->out.columns + FV_LANES - 1) / FV_LANES;
   for (long v = begin, width; v < end; v += width) {
     width = fv_panel_width(vectors - v);
     if (width == 3)
@@ -210,8 +196,8 @@ static void run(const FvKernelCall *call) {
   FvQConvShare share = fv_qconv_share(c, call);
   int32_t sums[FV_CHUNK];
   bool summed = any_zero_point(&d, call->packed);
-  QDotJob job = {.rows = call->scratch, .taps = c->taps, .quads = d.quads, .y_stride = c->out_pixel, .columns = c->columns,
-                 .out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0))};
+  QDotJob job = {.rows = call->scratch, .taps = c->taps, .quads = d.quads, .out = fv_qconv_output(call, c)};
+  int64_t size = (int64_t)fv_dtype_size(call->out[0]->dtype);
   for (int64_t i = share.pixels.begin; i < share.pixels.end; i += FV_CHUNK) {
     int64_t count = fv_min_i64(FV_CHUNK, share.pixels.end - i);
     point_rows(c, call->in[0]->data, call->packed, i, count, call->scratch);
@@ -221,10 +207,10 @@ static void run(const FvKernelCall *call) {
       job.b = p.panels;
       job.bias = p.bias;
       job.w_zeros = p.w_zeros;
-      job.multipliers = p.multipliers;
+      job.out.multipliers = p.multipliers;
       if (summed) sum_rows(c, &job, count, sums);
       job.sums = summed ? sums : NULL;
-      job.y = (uint8_t *)call->out[0]->data + i * c->out_pixel + g * c->columns;
+      job.out.y = (uint8_t *)call->out[0]->data + (i * c->out_pixel + g * c->columns) * size;
       dot_panels(&job, count, share.begin, share.end);
     }
   }

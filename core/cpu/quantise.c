@@ -1,7 +1,6 @@
 /* Between f32 and 8 bits, and 8-bit operators without weights: QuantizeLinear, DequantizeLinear, QLinearAdd, QLinearGlobalAveragePool. */
 #include "cpu/families.h"
-#include "cpu/qlinear.h"
-#include "cpu/simd_int.h"
+#include "cpu/qtile.h"
 #include "cpu/walk.h"
 
 FV_INLINE FvInt load_bytes(const void *p, bool is_signed) { return is_signed ? fv_int_from_i8(p) : fv_int_from_u8(p); }
@@ -88,17 +87,17 @@ static void run_dequantize(const FvKernelCall *call) {
 
 static bool suits_add(const FvKernelQuery *q) {
   const FvTensor *a = q->in[0], *b = q->in[3], *y = q->out[0];
-  if (!fv_is_8bit(a) || !fv_is_8bit(b) || !fv_is_8bit(y)) return false;
+  if (!fv_is_8bit(a) || !fv_is_8bit(b) || !fv_is_8bit(y) || !fv_q_output_suits(q)) return false;
   return fv_q_per_tensor(q->in[1], q->in[2]) && fv_q_per_tensor(q->in[4], q->in[5]) && fv_q_per_tensor(q->in[6], fv_query_input(q, 7)) &&
          walks((const FvTensor *const[]){y, a, b}, 3);
 }
 
 static void run_add(const FvKernelCall *call) {
   const FvTensor *a = call->in[0], *b = call->in[3], *y = call->out[0];
-  double y_scale = (double)fv_q_scale(call->in[6], 0);
-  float a_factor = (float)((double)fv_q_scale(call->in[1], 0) / y_scale), b_factor = (float)((double)fv_q_scale(call->in[4], 0) / y_scale);
+  float y_scale = fv_q_scale(call->in[6], 0);
+  float a_factor = fv_q_scale(call->in[1], 0) / y_scale, b_factor = fv_q_scale(call->in[4], 0) / y_scale;
   FvInt a_zero = fv_int_dup(-fv_q_zero(call->in[2], 0)), b_zero = fv_int_dup(-fv_q_zero(call->in[5], 0));
-  FvQuantised out = fv_quantised(is_signed_type(y), fv_q_zero(fv_call_input(call, 7), 0));
+  FvQuantised out = fv_quantised_of(call->node, y, call->in[6], fv_call_input(call, 7));
   bool is_signed = is_signed_type(a);
   FvWalk w;
   fv_walk_init(&w, 3, (const FvTensor *const[]){y, a, b});
@@ -110,7 +109,7 @@ static void run_add(const FvKernelCall *call) {
     for (int64_t i = 0; i < n; i += FV_LANES) {
       FvVec va = fv_int_to_float(fv_int_add(load_byte_step(pa + i * a_step, a_step, n - i, is_signed), a_zero));
       FvVec vb = fv_int_to_float(fv_int_add(load_byte_step(pb + i * b_step, b_step, n - i, is_signed), b_zero));
-      fv_int_store_bytes(to + i, fv_quantise(fv_fma(va, fv_dup(a_factor), fv_mul(vb, fv_dup(b_factor))), &out), n - i);
+      fv_int_store_bytes(to + i, fv_quantise(fv_add(fv_mul(va, fv_dup(a_factor)), fv_mul(vb, fv_dup(b_factor))), &out), n - i);
     }
   }
 }

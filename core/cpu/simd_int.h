@@ -102,17 +102,27 @@ FV_INLINE void fv_widen_16(int16_t *to, const uint8_t *from, int16_t zero, bool 
 #endif
 }
 
-/* Real numbers in output steps become bytes: bounded while they are floats, rounded half to even, moved by the zero point. */
+/* How sums become numbers of the output. In steps: activated, bounded while they are floats, rounded half to even, moved by the zero point. */
 typedef struct FvQuantised {
-  float low, high; /* the type's bounds less the zero point */
+  float low, high; /* the type's bounds less the zero point, narrowed by Relu and Clip */
+  float slope;     /* of LeakyRelu, at most 1; 1: none */
   int32_t zero;
+  bool is_float;   /* the output is f32: neither rounded nor moved */
 } FvQuantised;
 
 FV_INLINE FvQuantised fv_quantised(bool is_signed, int32_t zero) {
-  return (FvQuantised){(float)((is_signed ? -128 : 0) - zero), (float)((is_signed ? 127 : 255) - zero), zero};
+  return (FvQuantised){(float)((is_signed ? -128 : 0) - zero), (float)((is_signed ? 127 : 255) - zero), 1, zero, false};
 }
-FV_INLINE FvInt fv_quantise(FvVec steps, const FvQuantised *q) {
-  return fv_int_add(fv_int_round(fv_min(fv_max(steps, fv_dup(q->low)), fv_dup(q->high))), fv_int_dup(q->zero));
+FV_INLINE FvVec fv_q_activate(FvVec steps, const FvQuantised *q) {
+  if (q->slope != 1) steps = fv_max(steps, fv_mul(steps, fv_dup(q->slope)));
+  return fv_min(fv_max(steps, fv_dup(q->low)), fv_dup(q->high));
+}
+FV_INLINE FvInt fv_quantise(FvVec steps, const FvQuantised *q) { return fv_int_add(fv_int_round(fv_q_activate(steps, q)), fv_int_dup(q->zero)); }
+/* Up to a vector of outputs of any type. */
+FV_INLINE void fv_q_store(void *y, FvVec steps, const FvQuantised *q, long left) {
+  if (!q->is_float) fv_int_store_bytes(y, fv_quantise(steps, q), left);
+  else if (left >= FV_LANES) fv_store(y, fv_q_activate(steps, q));
+  else fv_store_n(y, fv_q_activate(steps, q), left);
 }
 
 #endif
