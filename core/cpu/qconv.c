@@ -216,8 +216,6 @@ static void pack_depthwise(const FvKernelQuery *q, void *packed) {
   }
 }
 
-FV_INLINE FvInt load_bytes(const uint8_t *p, const bool is_signed) { return is_signed ? fv_int_from_i8((const int8_t *)p) : fv_int_from_u8(p); }
-
 /* BLOCK neighbouring output pixels; at holds their input pixels, [tap][BLOCK]. */
 FV_INLINE void depthwise_block(const FvQConv *c, const FvKernelCall *call, const uint8_t *const *at, int64_t pixel, int64_t count, const FvQOutput *out,
                                const bool is_signed) {
@@ -231,7 +229,7 @@ FV_INLINE void depthwise_block(const FvQConv *c, const FvKernelCall *call, const
     for (int64_t tap = 0; tap < c->taps; tap++, p += BLOCK, weights += FV_LANES) {
       FvInt w = fv_int_load(weights);
 #pragma GCC unroll 4
-      for (int o = 0; o < BLOCK; o++) acc[o] = fv_int_dot(acc[o], load_bytes(p[o] + channel, is_signed), w);
+      for (int o = 0; o < BLOCK; o++) acc[o] = fv_int_dot(acc[o], fv_int_from_bytes(p[o] + channel, is_signed), w);
     }
     FvVec multiplier = fv_load(multipliers + channel);
 #pragma GCC unroll 4
