@@ -34,16 +34,16 @@ FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
     _mm512_mask_cvtepi32_storeu_epi8(p, (__mmask16)((1u << n) - 1), a);
 }
 
+#define FV_DOT_OFFSET 0
+FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return _mm512_set1_epi32(quad); }
 #if defined(FV_ISA_AVX512_VNNI)
+#define FV_DOT_SATURATES 0
 /* acc + the four products of unsigned bytes of a with signed bytes of b, per lane. */
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return _mm512_dpbusd_epi32(acc, a, b); }
-FV_INLINE int32_t fv_int_sum_bytes(const uint8_t *p, int64_t n) {
-  FvInt sum = _mm512_setzero_si512(), ones = _mm512_set1_epi8(1);
-  for (; n > 0; n -= 64, p += 64) {
-    __mmask64 valid = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-    sum = _mm512_dpbusd_epi32(sum, _mm512_maskz_loadu_epi8(valid, p), ones);
-  }
-  return _mm512_reduce_add_epi32(sum);
+#else
+#define FV_DOT_SATURATES 1
+FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) {
+  return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
 }
 #endif
 
@@ -56,6 +56,12 @@ FV_INLINE FvInt fv_int_sub(FvInt a, FvInt b) { return _mm256_sub_epi32(a, b); }
 FV_INLINE FvInt fv_int_mul(FvInt a, FvInt b) { return _mm256_mullo_epi32(a, b); }
 #define fv_int_shift_right(a, bits) _mm256_srai_epi32(a, bits)
 FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+#define FV_DOT_OFFSET 0
+#define FV_DOT_SATURATES 1
+FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return _mm256_set1_epi32(quad); }
+FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) {
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+}
 FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 FV_INLINE FvInt fv_int_pair(FvInt a, FvInt b) { return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa); }
@@ -85,6 +91,12 @@ FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) {
   int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
   return vaddq_s32(acc, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
 }
+#if defined(FV_ISA_NEON_DOT)
+#define FV_DOT_OFFSET 128
+#define FV_DOT_SATURATES 0
+FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return vdupq_n_s32(quad ^ (int32_t)0x80808080u); }
+FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return vdotq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b)); }
+#endif
 FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(p)))); }
 FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(p))))); }
 FV_INLINE FvInt fv_int_pair(FvInt a, FvInt b) { return vsliq_n_s32(a, b, 16); }
@@ -158,6 +170,30 @@ FV_INLINE void fv_widen_16(int16_t *to, const uint8_t *from, int16_t zero, bool 
   __m128i bytes = _mm_loadu_si128((const __m128i *)from);
   __m256i wide = is_signed ? _mm256_cvtepi8_epi16(bytes) : _mm256_cvtepu8_epi16(bytes);
   _mm256_storeu_si256((__m256i *)to, _mm256_sub_epi16(wide, _mm256_set1_epi16(zero)));
+#endif
+}
+
+FV_INLINE int32_t fv_int_sum_bytes(const uint8_t *p, int64_t n) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += p[i];
+  return sum;
+}
+
+/* 16 bytes, and every other one of 32, with bits turned. */
+FV_INLINE void fv_copy_16(uint8_t *to, const uint8_t *from, uint8_t flip) {
+#if defined(FV_ISA_NEON)
+  vst1q_u8(to, veorq_u8(vld1q_u8(from), vdupq_n_u8(flip)));
+#else
+  _mm_storeu_si128((__m128i *)to, _mm_xor_si128(_mm_loadu_si128((const __m128i *)from), _mm_set1_epi8((char)flip)));
+#endif
+}
+FV_INLINE void fv_copy_16_even(uint8_t *to, const uint8_t *from, uint8_t flip) {
+#if defined(FV_ISA_NEON)
+  vst1q_u8(to, veorq_u8(vld2q_u8(from).val[0], vdupq_n_u8(flip)));
+#else
+  const __m128i low = _mm_set1_epi16(0xff);
+  __m128i a = _mm_and_si128(_mm_loadu_si128((const __m128i *)from), low), b = _mm_and_si128(_mm_loadu_si128((const __m128i *)(from + 16)), low);
+  _mm_storeu_si128((__m128i *)to, _mm_xor_si128(_mm_packus_epi16(a, b), _mm_set1_epi8((char)flip)));
 #endif
 }
 
