@@ -43,6 +43,7 @@ void fv_model_destroy(FvModel **place) {
   fv_description_finish(&model->description);
   fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
+  fv_model_destroy(&model->lender);
   free(model->shape_inputs);
   free(model->path);
   free(model->name);

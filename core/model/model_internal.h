@@ -21,6 +21,7 @@ struct FvModel {
   bool *shape_inputs;  /* by input index */
   FvDescription description;
   FvError describe_error; /* code 0: the family is known */
+  FvModel *lender;     /* a model whose memory the graphs borrow, or NULL */
 };
 
 /* The graph as read. Clone it, give shape inputs their constants, then fv_graph_prepare. */
