@@ -22,7 +22,7 @@ typedef struct FvBackend {
   const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);
   /* A step is as it will run; step->kernel may be NULL. FV_ERR_UNSUPPORTED when the device cannot do it. */
   int (*prepare)(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err);
-  /* Buffers have their offsets. Sets the plan's instructions, weight_bytes and session_bytes. */
+  /* Buffers have their offsets. Sets the plan's instructions, weight_bytes, session_bytes and staging_bytes. */
   int (*finish)(FvPlan *plan, FvError *err);
   const char *(*kernel_name)(const FvStep *step);
   /* Buffers of one caller; sets the data of session->tensors for inputs and outputs (slots that hold no constant). */
@@ -41,7 +41,7 @@ typedef struct FvBackend {
 
 extern const FvBackend fv_backend_cpu, fv_backend_vulkan;
 
-/* The back-end that a device parameter names, NULL and "" standing for "auto"; *which is what follows the colon, or NULL. */
+/* The back-end that a device parameter other than "auto" names; *which is what follows the colon, or NULL. */
 const FvBackend *fv_backend_find(const char *device, const char **which, FvError *err);
 
 #endif

@@ -31,10 +31,13 @@ static const void *vulkan_select(const FvPlan *plan, const FvKernelQuery *query)
 }
 
 static int vulkan_prepare(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err) {
-  (void)plan;
   if (step->kernel) return 0;
+  const char *missing = fv_vk_select_missing(((const VulkanPlan *)plan->state)->device, query);
   char text[128] = "nothing";
   if (query->node->input_count && query->in[0]) fv_tensor_describe(query->in[0], text, sizeof text);
+  if (missing)
+    return fv_error_set(err, FV_ERR_UNSUPPORTED, "node '%s' (%s of %s): the device '%s' has no %s; use device 'cpu'", fv_node_label(step->node),
+                        step->node->op->name, text, plan->device_id, missing);
   return fv_error_set(err, FV_ERR_UNSUPPORTED, "node '%s' (%s of %s): the Vulkan back-end has no kernel for it; use device 'cpu'",
                       fv_node_label(step->node), step->node->op->name, text);
 }
@@ -79,6 +82,7 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   plan->instructions = fv_vk_device_load_path(state->device);
   plan->weight_bytes = fv_vk_program_weight_bytes(state->program);
   plan->session_bytes = fv_vk_program_frame_bytes(state->program);
+  plan->staging_bytes = fv_vk_program_staging_bytes(state->program);
   return 0;
 }
 

@@ -16,6 +16,7 @@ typedef struct FvVkBuffer {
   VkDeviceSize size;
   char *map;                    /* NULL when the host cannot reach it */
   VkBufferView texel4, texel1;  /* RGBA32F and R32F over the whole, where asked for */
+  VkBufferView words1, words2, words4; /* likewise R32UI, RG32UI and RGBA32UI */
 } FvVkBuffer;
 
 /* Views are made only `with_views`. Host-visible memory is always coherent: nothing needs flushing. */

@@ -10,7 +10,18 @@ static int64_t element_size(const FvTensor *tensor) { return (int64_t)fv_dtype_s
 
 /* --- what launches touch --- */
 
-static FvVkRange range_of(const FvVkOperand *operand) {
+/* Shaders reach elements smaller than a word through the word that they lie in, so neighbours in one word do wait for each other. */
+static FvVkRange by_words(FvVkRange range) {
+  range.begin = range.begin / 4 * 4;
+  range.end = (range.end + 3) / 4 * 4;
+  if (range.period % 4) range.period = 0;
+  int64_t behind = (range.phase + range.width + 3) / 4 * 4;
+  range.phase = range.phase / 4 * 4;
+  range.width = behind - range.phase;
+  return range;
+}
+
+static FvVkRange elements_of(const FvVkOperand *operand) {
   const FvTensor *t = &operand->tensor;
   int64_t size = element_size(t), low = 0, high = 0;
   for (int d = 0; d < t->rank; d++) *(t->strides[d] < 0 ? &low : &high) += (t->dims[d] - 1) * t->strides[d];
@@ -24,6 +35,11 @@ static FvVkRange range_of(const FvVkOperand *operand) {
   range.phase = operand->offset % range.period;
   range.width = t->dims[1] * size;
   return range;
+}
+
+static FvVkRange range_of(const FvVkOperand *operand) {
+  FvVkRange range = elements_of(operand);
+  return element_size(&operand->tensor) < 4 ? by_words(range) : range;
 }
 
 static bool overlap(const FvVkRange *a, const FvVkRange *b) {
@@ -372,7 +388,8 @@ void fv_vk_program_destroy(FvVkProgram **program) {
 
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return program->weight_bytes; }
 
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) {
-  bool staging = !program->device->traits.unified;
-  return program->arena_bytes + (staging ? program->staging_in_bytes + program->staging_out_bytes : 0);
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) {
+  return program->device->traits.unified ? 0 : program->staging_in_bytes + program->staging_out_bytes;
 }
+
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return program->arena_bytes + fv_vk_program_staging_bytes(program); }

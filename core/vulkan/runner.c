@@ -34,8 +34,9 @@ struct FvVkRunner {
 int fv_vk_queue_submit(FvVkDevice *device, const VkCommandBuffer *commands, int count, VkFence fence, FvError *err) {
   if (atomic_load(&device->lost)) return fv_error_set(err, FV_ERR_DEVICE, "device '%s' was lost; open the model again", device->id);
   VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t)count, .pCommandBuffers = commands};
+  VkResult result = fv_vk_fault_check(&device->faults, FV_VK_FAULT_LOSE);
   pthread_mutex_lock(&device->queue_lock);
-  VkResult result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
+  if (result == VK_SUCCESS) result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
   pthread_mutex_unlock(&device->queue_lock);
   return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "starting a frame", err);
 }
@@ -72,7 +73,15 @@ VkResult fv_vk_commands_begin(FvVkDevice *device, VkCommandBuffer commands) {
 
 static int wait_fence(FvVkDevice *device, VkFence fence, FvError *err) {
   VkResult result = device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, patience_ns(device));
+  if (result == VK_SUCCESS) result = fv_vk_fault_check(&device->faults, FV_VK_FAULT_HANG);
   return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "waiting for a frame", err);
+}
+
+/* Work that was given up, and goes on all the same. */
+static bool is_stuck(FvVkDevice *device, VkFence fence) {
+  bool busy = atomic_load(&device->lost) && device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, 0) == VK_TIMEOUT;
+  if (busy) atomic_store(&device->stuck, true);
+  return busy;
 }
 
 int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err) {
@@ -90,7 +99,9 @@ int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer 
     made = device->vk.EndCommandBuffer(commands);
   }
   int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &commands, 1, fence, err) : fv_vk_failure(device, made, "preparing a copy", err);
+  bool submitted = result == 0;
   if (result == 0) result = wait_fence(device, fence, err);
+  if (submitted && result < 0 && is_stuck(device, fence)) return result;
   if (fence) device->vk.DestroyFence(device->handle, fence, NULL);
   if (pool) device->vk.DestroyCommandPool(device->handle, pool, NULL);
   return result;
@@ -201,9 +212,12 @@ static int clear_arena(FvVkRunner *runner, Frame *frame, FvError *err) {
     made = device->vk.EndCommandBuffer(frame->steps);
   }
   int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &frame->steps, 1, frame->fence, err) : fv_vk_failure(device, made, "clearing memory", err);
+  frame->in_flight = result == 0;
   if (result == 0) result = wait_fence(device, frame->fence, err);
-  if (result == 0) device->vk.ResetFences(device->handle, 1, &frame->fence);
-  return result;
+  if (result < 0) return result;
+  frame->in_flight = false;
+  device->vk.ResetFences(device->handle, 1, &frame->fence);
+  return 0;
 }
 
 static int create_buffers(FvVkRunner *runner, Frame *frame, FvError *err) {
@@ -266,21 +280,21 @@ static void destroy_frame(FvVkDevice *device, Frame *frame) {
   fv_vk_buffer_destroy(device, &frame->arena);
 }
 
-/* What a hung device still holds is left to it: freeing memory under its hands could bring the process down. */
+/* A frame in flight is waited for; one of a device that hangs is left to it, with all that belongs to it. */
 void fv_vk_runner_destroy(FvVkRunner **runner) {
   if (!runner || !*runner) return;
   FvVkRunner *old = *runner;
   *runner = NULL;
   FvVkDevice *device = old->program->device;
-  bool hung = false;
-  for (int i = 0; i < old->frame_count; i++)
-    if (old->frames[i].in_flight && !atomic_load(&device->lost)) fv_vk_runner_wait(old, i, NULL);
   for (int i = 0; i < old->frame_count; i++) {
-    bool busy = old->frames[i].in_flight && device->vk.WaitForFences(device->handle, 1, &old->frames[i].fence, VK_TRUE, 0) == VK_TIMEOUT;
-    hung |= busy;
-    if (!busy) destroy_frame(device, &old->frames[i]);
+    Frame *frame = &old->frames[i];
+    if (frame->in_flight && !atomic_load(&device->lost)) fv_vk_runner_wait(old, i, NULL);
+    if (frame->in_flight) is_stuck(device, frame->fence);
   }
-  if (old->pool && !hung) device->vk.DestroyCommandPool(device->handle, old->pool, NULL);
+  if (!atomic_load(&device->stuck)) {
+    for (int i = 0; i < old->frame_count; i++) destroy_frame(device, &old->frames[i]);
+    if (old->pool) device->vk.DestroyCommandPool(device->handle, old->pool, NULL);
+  }
   free(old);
 }
 

@@ -27,6 +27,8 @@ const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "sto
 
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
+/* Where there is none only because the device lacks a feature: that feature, in words. Else NULL. */
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query);
 const char *fv_vk_kernel_name(const FvVkKernel *kernel);
 
 /* Where a step's tensor lies. */
@@ -55,7 +57,8 @@ typedef struct FvVkProgramParams {
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner */
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */
 
 enum { FV_VK_MAX_FRAMES = 4 };
 
