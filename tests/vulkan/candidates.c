@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "head_cases.h"
+#include "session/session_internal.h"
 #include "vulkan/device.h"
-#include "vulkan/vk.h"
 
 enum { ROOM = 4096, NOISY = 40 /* locations of each group */ };
 
@@ -171,6 +171,81 @@ static void test_heads(gconstpointer wishes) {
     g_unsetenv("FOVEA_VULKAN");
 }
 
+static uint8_t pixels[640 * 480 * 3 / 2];
+
+static FvSession *open_session(FvPlan *plan) {
+  FvError err;
+  FvSession *session = NULL;
+  if (fv_session_create(plan, &session, &err) < 0) g_error("%s", err.message);
+  return session;
+}
+
+static int detect(FvSession *session, float threshold, FvDetection *found) {
+  FvError err;
+  FvFrame frame = {.format = FV_FORMAT_NV12, .width = 640, .height = 480, .plane = {pixels, pixels + 640 * 480}, .stride = {640, 640}};
+  int count = fv_session_detect(session, &frame, &(FvDetectParams){.threshold = threshold}, found, ROOM, &err);
+  if (count < 0) g_error("%s", err.message);
+  return count;
+}
+
+static int64_t output_bytes(const FvSession *session) {
+  int64_t bytes = 0;
+  for (int i = 0; i < fv_session_output_count(session); i++) bytes += fv_tensor_count(fv_session_output(session, i)) * (int64_t)sizeof(float);
+  return bytes;
+}
+
+static void check_model(const char *file, float threshold, gboolean finds) {
+  static FvDetection want[ROOM], got[ROOM];
+  FvError err;
+  FvModel *model = NULL;
+  FvPlan *plan = NULL;
+  g_autofree char *path = g_build_filename(g_getenv("FOVEA_SHARED_DIR"), "models", "onnx", file, NULL);
+  if (fv_model_open(path, NULL, &model, &err) < 0 || fv_plan_create(model, &fv_plan_params(.device = "vulkan"), &plan, &err) < 0) g_error("%s", err.message);
+  const FvBackend *backend = plan->backend;
+  FvBackend whole = *backend; /* reads everything */
+  whole.locate = NULL;
+  plan->backend = &whole;
+  FvSession *first = open_session(plan);
+  int wanted = detect(first, threshold, want);
+  g_assert_cmpint(fv_session_traffic(first).read_bytes, ==, output_bytes(first));
+  plan->backend = backend;
+  FvSession *second = open_session(plan);
+  for (int i = 0; i < 3; i++) {
+    check_same(want, wanted, got, detect(second, threshold, got));
+    g_assert_cmpint(fv_session_traffic(second).read_bytes, <, output_bytes(second));
+    g_assert_cmpint(fv_session_traffic(second).uploaded_bytes, >, 0);
+    g_assert_cmpint(fv_session_traffic(second).uploaded_bytes, <=, sizeof pixels);
+  }
+  g_test_message("%s: %d boxes, %d of %d bytes read, %d uploaded", file, wanted, (int)fv_session_traffic(second).read_bytes, (int)output_bytes(second), (int)fv_session_traffic(second).uploaded_bytes);
+  if (finds) g_assert_cmpint(wanted, >, 0);
+  fv_session_destroy(&second);
+  fv_session_destroy(&first);
+  fv_plan_destroy(&plan);
+  fv_model_destroy(&model);
+}
+
+/* Real models: the same boxes, fewer bytes. The picture is noise, so a low threshold makes the boxes. */
+static void test_models(gconstpointer wishes) {
+  g_autofree char *folder = g_build_filename(g_getenv("FOVEA_SHARED_DIR") ? g_getenv("FOVEA_SHARED_DIR") : "", "models", "onnx", NULL);
+  g_autofree char *before = g_strdup(g_getenv("FOVEA_VULKAN"));
+  g_autofree char *all = g_strjoin(",", wishes, before, NULL);
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
+    g_test_skip("the shared models are not there");
+    return;
+  }
+  g_setenv("FOVEA_VULKAN", all, TRUE);
+  for (gsize i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 2654435761u >> 24);
+  check_model("nanodet_m_320.onnx", 0.06f, TRUE);
+  check_model("yolo-fastestv2.onnx", 0.02f, TRUE);
+  check_model("FastestDet.onnx", 0.1f, TRUE);
+  check_model("version-RFB-320.onnx", 0.2f, TRUE);
+  check_model("face_detection_yunet_120x160.onnx", 0.2f, FALSE);
+  if (before)
+    g_setenv("FOVEA_VULKAN", before, TRUE);
+  else
+    g_unsetenv("FOVEA_VULKAN");
+}
+
 static void test_validation_is_silent(void) { g_assert_cmpint(fv_vk_validation_messages(), ==, 0); }
 
 int main(int argc, char **argv) {
@@ -188,6 +263,8 @@ int main(int argc, char **argv) {
   g_test_add_data_func("/vulkan/candidates/storage", "storage", test_heads);
   g_test_add_data_func("/vulkan/candidates/texel-staging", "texel,staging", test_heads);
   g_test_add_data_func("/vulkan/candidates/storage-staging", "storage,staging", test_heads);
+  g_test_add_data_func("/vulkan/candidates/models", "texel", test_models);
+  g_test_add_data_func("/vulkan/candidates/models-staging", "texel,staging", test_models);
   g_test_add_func("/vulkan/candidates/validation-is-silent", test_validation_is_silent);
   int result = g_test_run();
   g_autofree char *remove = g_strdup_printf("rm -rf '%s'", cache);
