@@ -98,11 +98,13 @@ static void json_plan(FvJson *json, const Inspection *it) {
   }
   FvPlanInfo info = fv_plan_info(it->plan);
   fv_json_string(json, "device", info.device);
+  fv_json_string(json, "device_choice", info.choice);
   fv_json_string(json, "instructions", info.instructions);
   fv_json_int(json, "threads", info.threads);
   fv_json_int(json, "macs", info.macs);
   fv_json_int(json, "weight_bytes", info.weight_bytes);
   fv_json_int(json, "session_bytes", info.session_bytes);
+  fv_json_int(json, "staging_bytes", info.staging_bytes);
   fv_json_open(json, "steps", '[');
   for (int i = 0; i < info.step_count; i++) {
     FvStepInfo step = fv_plan_step(it->plan, i);
@@ -131,6 +133,7 @@ static void print_json(const Inspection *it) {
   fv_json_string(&json, "producer", info.producer);
   fv_json_int(&json, "opset", info.opset);
   fv_json_int(&json, "file_bytes", info.file_bytes);
+  fv_json_string(&json, "sha256", info.sha256);
   fv_json_int(&json, "parameters", info.parameters);
   fv_json_int(&json, "nodes", info.node_count);
   json_values(&json, it, true);
@@ -184,9 +187,11 @@ static void print_plan(const Inspection *it) {
   }
   FvPlanInfo info = fv_plan_info(it->plan);
   printf("%-12s %.1f million multiply-accumulates a run\n", "work", (double)info.macs / 1e6);
-  printf("%-12s %.2f MiB of weights shared by all sessions, %.2f MiB a session\n", "memory", (double)info.weight_bytes / 1048576,
-         (double)info.session_bytes / 1048576);
-  printf("%-12s %s (%s), %d threads, %d steps\n\n", "device", info.device, info.instructions, info.threads, info.step_count);
+  printf("%-12s %lld bytes of weights shared by all sessions, %lld bytes a session", "memory", (long long)info.weight_bytes, (long long)info.session_bytes);
+  if (info.staging_bytes) printf(" (%lld of them to and from the device)", (long long)info.staging_bytes);
+  printf("\n%-12s %s (%s), %d threads, %d steps", "device", info.device, info.instructions, info.threads, info.step_count);
+  if (*info.choice) printf("; auto knows: %s", info.choice);
+  printf("\n\n");
   printf("%4s  %-28s %-32s %-22s %9s  %s\n", "step", "operation", "kernel", "output", "MMAC", "name");
   for (int i = 0; i < info.step_count; i++) {
     FvStepInfo step = fv_plan_step(it->plan, i);
@@ -229,7 +234,7 @@ int fv_command_inspect(int argc, char **argv) {
     if (fv_container_verify(argv[1], options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);
   }
   if (result == FV_EXIT_OK) {
-    FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = reference ? FV_PLAN_REFERENCE : 0};
+    FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = FV_PLAN_NO_MEASURE | (reference ? FV_PLAN_REFERENCE : 0)};
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
     if (code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
     it.plan_error = code < 0 ? err.message : NULL;

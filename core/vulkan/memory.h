@@ -21,6 +21,8 @@ typedef struct FvVkBuffer {
 
 /* Views are made only `with_views`. Host-visible memory is always coherent: nothing needs flushing. */
 int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool with_views, const char *what, FvVkBuffer *buffer, FvError *err);
+/* texel1 of a buffer without views becomes one of 32-bit words. */
+int fv_vk_buffer_view_words(FvVkDevice *device, FvVkBuffer *buffer, FvError *err);
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer);
 /* Copies the first bytes of a buffer into another, and waits. */
 int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err);

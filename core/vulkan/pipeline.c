@@ -156,6 +156,13 @@ int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipelin
   return fv_vk_failure(device, result, what, err);
 }
 
+int fv_vk_pipeline_count(FvVkDevice *device) {
+  pthread_mutex_lock(&device->pipelines->lock);
+  int count = device->pipelines->count;
+  pthread_mutex_unlock(&device->pipelines->lock);
+  return count;
+}
+
 VkPipelineLayout fv_vk_pipeline_layout(const FvVkDevice *device) { return device->pipelines->layout; }
 VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device->pipelines->set_layout; }
 
