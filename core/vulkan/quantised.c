@@ -11,10 +11,6 @@ bool fv_vk_bytes_aligned(const FvVkImage *i, int32_t at, int bytes) {
   return (i->w <= 1 || i->sw % bytes == 0) && (i->h <= 1 || i->sh % bytes == 0) && (i->n <= 1 || i->sn % bytes == 0);
 }
 
-bool fv_vk_activates_steps(FvActivation a) {
-  return a.type == FV_ACTIVATION_NONE || a.type == FV_ACTIVATION_RELU || a.type == FV_ACTIVATION_CLIP || a.type == FV_ACTIVATION_LEAKY_RELU;
-}
-
 FvActivation fv_vk_activation_in_steps(FvActivation a, float scale) {
   if (a.type == FV_ACTIVATION_CLIP) return (FvActivation){a.type, a.alpha / scale, a.beta / scale};
   return a;

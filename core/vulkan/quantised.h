@@ -14,8 +14,7 @@ bool fv_vk_per_tensor(const FvKernelQuery *query, int scale);
 /* Do pixels of elements of one byte begin at multiples of `bytes`, with channels one after the other? */
 bool fv_vk_bytes_aligned(const FvVkImage *image, int32_t at, int bytes);
 
-/* The activations that integer operators fuse, with bounds in steps of the output's scale. */
-bool fv_vk_activates_steps(FvActivation activation);
+/* A fused activation with its bounds in steps of the output's scale. */
 FvActivation fv_vk_activation_in_steps(FvActivation activation, float scale);
 
 #endif
