@@ -34,14 +34,6 @@ layout(constant_id = 15) const int ZERO = IN_PUSH;    /* where x's zero point is
 const bool PADDED = KH * KW > 1 || TOP != 0 || LEFT != 0;
 ivec4 acc[PIXELS * 2];
 
-/* Four channels, fewer where there are fewer. */
-uint load_four(int at, int left) {
-  if (X_ALIGNED > 0) return arena_word(at >> 2);
-  uint word = arena_byte(at);
-  for (int i = 1; i < min(left, 4); i++) word |= arena_byte(at + i * push.x_channel) << i * 8;
-  return word;
-}
-
 void multiply(uint x[PIXELS], int w) {
   [[unroll]] for (int v = 0; v < 2; v++) {
     uvec4 weights = weight_four(w + v * 4);
@@ -139,7 +131,7 @@ void main() {
         }
         for (int c = pairs; c < fours; c++, w += 8) {
           uint words[PIXELS];
-          [[unroll]] for (int p = 0; p < PIXELS; p++) words[p] = inside[p] ? load_four(at[p] + c * 4 * push.x_channel, push.channels - c * 4) : outside;
+          [[unroll]] for (int p = 0; p < PIXELS; p++) words[p] = inside[p] ? load_bytes(at[p] + c * 4 * push.x_channel, push.channels - c * 4, X_ALIGNED > 0, push.x_channel) : outside;
           multiply(words, w);
         }
       }

@@ -27,14 +27,6 @@ layout(constant_id = 15) const int ZERO = IN_PUSH;    /* where x's zero point is
 
 const int SPAN = (PIXELS - 1) * SX + (KW - 1) * DX + 1; /* input pixels under one row of the window */
 
-/* Four channels, fewer where the picture has fewer. */
-uint load_four(int at, int left) {
-  if (X_ALIGNED > 0) return arena_word(at >> 2);
-  uint word = arena_byte(at);
-  for (int i = 1; i < min(left, 4); i++) word |= arena_byte(at + i * push.x_channel) << i * 8;
-  return word;
-}
-
 void main() {
   int id = invocation();
   if (id >= push.count) return;
@@ -58,7 +50,7 @@ void main() {
     ivec4 row[SPAN];
     [[unroll]] for (int i = 0; i < SPAN; i++) {
       bool inside = row_inside && uint(left + i) < uint(push.width);
-      uint word = load_four(inside ? base + iy * push.x_row + (left + i) * push.x_pixel : base, left_channels);
+      uint word = load_bytes(inside ? base + iy * push.x_row + (left + i) * push.x_pixel : base, left_channels, X_ALIGNED > 0, push.x_channel);
       row[i] = inside ? bytes_of(word, X_SIGNED) : ivec4(zero);
     }
     [[unroll]] for (int kx = 0; kx < KW; kx++) {

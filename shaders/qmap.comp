@@ -22,7 +22,7 @@ const bool SIGNED = TYPE == TYPE_I8;
 
 uint byte_at(int at, bool in_weights) { return in_weights ? weight_byte(at) : arena_byte(at); }
 
-uint load_bytes(int at, int stride, int count, bool aligned, bool in_weights) {
+uint load_operand(int at, int stride, int count, bool aligned, bool in_weights) {
   if (aligned) return in_weights ? weight_word(at >> 2) : arena_word(at >> 2);
   uint word = byte_at(at, in_weights);
   if (stride == 0) return word * 0x01010101u;
@@ -82,7 +82,7 @@ void main() {
     vec4 x = load_floats(a, a_step, count);
     for (int k = 0; k < count; k++) word |= quantise(x[k]) << k * 8;
   } else {
-    word = load_bytes(a, a_step, count, A_ALIGNED, A_IN_WEIGHTS);
+    word = load_operand(a, a_step, count, A_ALIGNED, A_IN_WEIGHTS);
   }
   if (OPERATION == QMAP_FLOATS) {
     for (int k = 0; k < count; k++) store(y + k * y_step, parameter(int(word >> k * 8 & 255u)));
@@ -90,7 +90,7 @@ void main() {
   }
   if (OPERATION == QMAP_TABLE) word = look_up(word);
   if (OPERATION == QMAP_ADD || OPERATION == QMAP_MUL) {
-    uint other = load_bytes(b, push.b_strides[RANK - 1], count, B_ALIGNED, B_IN_WEIGHTS);
+    uint other = load_operand(b, push.b_strides[RANK - 1], count, B_ALIGNED, B_IN_WEIGHTS);
     word = quantised_word(TYPE, steps_of(word, other), zero_point(2));
   }
   store_bytes(y, word, count, Y_ALIGNED, y_step);

@@ -28,6 +28,14 @@ ivec4 bytes_of(uint word, bool is_signed) {
   return is_signed ? ivec4(up) >> 24 : ivec4(up >> 24);
 }
 
+/* The first `left` (at least 1) of four bytes; what the others hold does not matter. `whole`: they are one word; else they lie `step` apart. */
+uint load_bytes(int at, int left, bool whole, int step) {
+  if (whole) return arena_word(at >> 2);
+  uint word = arena_byte(at);
+  for (int i = 1; i < min(left, 4); i++) word |= arena_byte(at + i * step) << i * 8;
+  return word;
+}
+
 /* Stores the first `left` (at most 4) of four bytes. `whole`: they lie in one word, at its beginning; else `step` apart. */
 void store_bytes(int at, uint word, int left, bool whole, int step) {
   if (whole && left >= 4)
