@@ -1,5 +1,5 @@
-/* .fovea files. Header and table are given hashes that fit, so that what stands behind those is reached too; and the bytes are taken for a graph section (its
- * size in the first two) with weights behind, as if their file had been verified. */
+/* .fovea files. Header and table are given hashes that fit, so that what stands behind those is reached too; models that open are planned, integer operators and all. Other bytes are
+ * taken for a graph section (its size in the first two) with weights behind, as if their file had been verified, and for the sections that tell about a file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,11 @@
 
 static void open_file(const uint8_t *data, size_t size) {
   FvModel *model = NULL;
-  fv_model_open_memory(data, size, "fuzz.fovea", &fv_model_params(.signature = FV_SIGNATURE_OFF), &model, NULL);
+  FvPlan *plan = NULL;
+  if (fv_model_open_memory(data, size, "fuzz.fovea", &fv_model_params(.signature = FV_SIGNATURE_OFF), &model, NULL) < 0) return;
+  fv_container_layers(model, NULL, 0);
+  fv_plan_create(model, &fv_plan_params(.device = "cpu", .threads = 1), &plan, NULL);
+  fv_plan_destroy(&plan);
   fv_model_destroy(&model);
 }
 
@@ -29,6 +33,14 @@ static void rehash(uint8_t *data, size_t size) {
   fv_hash("fovea.root", data, FV_HEADER_ROOT, data + FV_HEADER_ROOT);
 }
 
+static void read_findings(const uint8_t *data, size_t size) {
+  FvNote *notes = NULL;
+  FvScoreHistogram *scores = NULL;
+  int count;
+  if (fv_notes_read(data, size, "notes", &notes, &count, NULL) == 0) free(notes);
+  if (fv_scores_read(data, size, &scores, &count, NULL) == 0) free(scores);
+}
+
 static void decode(const uint8_t *data, size_t size) {
   FvModelFile file;
   if (size < 2) return;
@@ -42,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (fv_sodium_ready(NULL) < 0) return 0;
   if (!fv_envelope_is(data, size)) {
     decode(data, size);
+    read_findings(data, size);
     return 0;
   }
   open_file(data, size);

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
-MODELS = ["conv", "shape", "views", "resize", "quantised", "metadata"]
+MODELS = {name: [("none", ""), ("auto", "-coded")] for name in ["conv", "shape", "views", "resize", "quantised", "metadata"]}
+MODELS["levels"] = [(coder, "-" + coder) for coder in ["none", "huffman", "range", "rans", "lz77", "lz78", "zstd"]]
 
 
 def sections(data):
@@ -24,9 +25,9 @@ def main():
     target = SEEDS / "container"
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in MODELS:
+        for name, kinds in MODELS.items():
             out = Path(folder) / "seed.fovea"
-            for entropy, ending in [("none", ""), ("auto", "-coded")]:
+            for entropy, ending in kinds:
                 (Path(folder) / f"{name}.onnx").write_bytes((SEEDS / "onnx" / f"{name}.onnx").read_bytes())
                 subprocess.run([sys.argv[1], "compress", f"{name}.onnx", "-o", out.name, "--entropy", entropy], check=True, cwd=folder)
                 (target / f"{name}{ending}.fovea").write_bytes(out.read_bytes())
