@@ -29,6 +29,21 @@ static void print_notes(const char *title, const FvNote *notes, int count) {
   for (int i = 0; i < count; i++) printf("%-12s %s: %s\n", i ? "" : title, notes[i].key, notes[i].value);
 }
 
+/* How many scores there are, and how they lie: the tenths of the scale, lowest first. */
+static void print_scores(const FvContainerInfo *info) {
+  for (int i = 0; i < info->score_count; i++) {
+    const FvScoreHistogram *histogram = &info->scores[i];
+    int64_t total = 0, tenths[10] = {0};
+    for (int bin = 0; bin < FV_SCORE_BINS; bin++) {
+      total += histogram->counts[bin];
+      tenths[bin * 10 / FV_SCORE_BINS] += histogram->counts[bin];
+    }
+    printf("%-12s %s: %lld, by tenths", i ? "" : "scores", histogram->group, (long long)total);
+    for (int k = 0; k < 10; k++) printf(" %lld", (long long)tenths[k]);
+    printf("\n");
+  }
+}
+
 void fv_container_print(const FvContainerInfo *info) {
   double ratio = ratio_to_source(info);
   char *signature = fv_signature_text(info);
@@ -42,11 +57,19 @@ void fv_container_print(const FvContainerInfo *info) {
   if (ratio > 0) printf("%-12s %.2f times smaller than its source\n", "ratio", ratio);
   print_notes("provenance", info->provenance, info->provenance_count);
   print_notes("accuracy", info->accuracy, info->accuracy_count);
+  print_notes("calibration", info->calibration, info->calibration_count);
+  print_scores(info);
 }
 
 static void json_notes(FvJson *json, const char *title, const FvNote *notes, int count) {
   fv_json_open(json, title, '{');
   for (int i = 0; i < count; i++) fv_json_string(json, notes[i].key, notes[i].value);
+  fv_json_close(json, '}');
+}
+
+static void json_scores(FvJson *json, const FvContainerInfo *info) {
+  fv_json_open(json, "scores", '{');
+  for (int i = 0; i < info->score_count; i++) fv_json_ints(json, info->scores[i].group, info->scores[i].counts, FV_SCORE_BINS);
   fv_json_close(json, '}');
 }
 
@@ -70,4 +93,6 @@ void fv_container_json(FvJson *json, const FvContainerInfo *info) {
   if (ratio > 0) fv_json_number(json, "ratio", ratio, 4);
   json_notes(json, "provenance", info->provenance, info->provenance_count);
   json_notes(json, "accuracy", info->accuracy, info->accuracy_count);
+  json_notes(json, "calibration", info->calibration, info->calibration_count);
+  json_scores(json, info);
 }

@@ -44,6 +44,8 @@ void fv_model_destroy(FvModel **place) {
   fv_description_finish(&model->description);
   fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
+  fv_model_destroy(&model->lender);
+  free(model->bytes);
   free(model->shape_inputs);
   free(model->path);
   free(model->name);
@@ -55,11 +57,12 @@ static bool has_ending(const char *path, const char *ending) {
   return length > wanted && strcmp(path + length - wanted, ending) == 0;
 }
 
-static int parse(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+static int parse(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
+  *borrows = false;
   model->is_container = fv_envelope_is(data, size) || has_ending(model->path, ".fovea");
   if (model->is_container) {
     model->file_bytes = (int64_t)size;
-    return fv_model_read_container(model, data, size, params, err);
+    return fv_model_read_container(model, data, size, params, borrows, err);
   }
   if (params && params->signature == FV_SIGNATURE_REQUIRE)
     return fv_error_set(err, FV_ERR_CONFIG, "ONNX files are not signed, and a signature is required: make a .fovea file with fovea compress --sign");
@@ -110,8 +113,9 @@ static int hash(FvModel *model, const void *data, size_t size, FvError *err) {
   return 0;
 }
 
-static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
-  int result = parse(model, data, size, params, err);
+/* *borrows: data must live as long as the model; never so for a model from memory. */
+static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
+  int result = parse(model, data, size, params, borrows, err);
   if (result == 0) result = hash(model, data, size, err);
   if (result < 0) fv_error_prefix(err, "%.256s", model->path);
   return result;
@@ -135,8 +139,10 @@ int fv_model_open(const char *path, const FvModelParams *params, FvModel **model
   int result = fv_file_read(path, FV_MAX_MODEL_BYTES, &data, &size, err);
   if (result < 0) return result;
   FvModel *opened = create(path, false);
-  result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
-  free(data); /* everything kept was copied while unpacking: gone before graphs are prepared */
+  bool borrows = false;
+  result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  if (borrows) opened->bytes = data;
+  else free(data); /* gone before graphs are prepared */
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
 }
@@ -146,7 +152,8 @@ int fv_model_open_memory(const void *data, size_t size, const char *name, const 
   if ((!data && size) || !model) return fv_error_set(err, FV_ERR_INVALID, "the model's bytes and a place for it are needed");
   if (!err) err = &local;
   FvModel *opened = create(name ? name : "model", true);
-  int result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  bool borrows;
+  int result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
 }

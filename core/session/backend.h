@@ -5,7 +5,10 @@
 #ifndef FOVEA_SESSION_BACKEND_H
 #define FOVEA_SESSION_BACKEND_H
 
+#include <fovea/frame.h>
+
 #include "ir/op.h"
+#include "vision/preprocess.h"
 
 typedef struct FvPlan FvPlan;
 typedef struct FvStep FvStep;
@@ -26,6 +29,9 @@ typedef struct FvBackend {
   int (*session_open)(FvSession *session, FvError *err);
   void (*session_close)(FvSession *session);
   int (*session_run)(FvSession *session, FvError *err);
+  /* What the device does of detection; NULL: the host does it.
+   * frame_in takes a frame, whose conversion becomes part of the next run: 1, or 0 when the host has to convert this one. */
+  int (*frame_in)(FvSession *session, const FvFrame *frame, FvFrameMap *map, FvError *err);
 } FvBackend;
 
 extern const FvBackend fv_backend_cpu, fv_backend_vulkan;

@@ -58,15 +58,26 @@ int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool
   if (result == VK_SUCCESS) result = allocate(device, kind, buffer);
   if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
   if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->words1);
+  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32_UINT, &buffer->words2);
+  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_UINT, &buffer->words4);
   if (result == VK_SUCCESS) return 0;
   fv_vk_buffer_destroy(device, buffer);
   return fv_vk_failure(device, result, what, err);
+}
+
+int fv_vk_buffer_view_words(FvVkDevice *device, FvVkBuffer *buffer, FvError *err) {
+  VkResult result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->texel1);
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "a view of memory", err);
 }
 
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
   if (atomic_load(&device->stuck)) return;
   if (buffer->texel4) device->vk.DestroyBufferView(device->handle, buffer->texel4, NULL);
   if (buffer->texel1) device->vk.DestroyBufferView(device->handle, buffer->texel1, NULL);
+  const VkBufferView words[] = {buffer->words1, buffer->words2, buffer->words4};
+  for (int i = 0; i < 3; i++)
+    if (words[i]) device->vk.DestroyBufferView(device->handle, words[i], NULL);
   if (buffer->handle) {
     device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
     atomic_fetch_sub(&device->buffer_count, 1);

@@ -9,12 +9,21 @@ extern "C" {
 #endif
 
 #define FV_MAX_CONTAINER_SECTIONS 16
-#define FV_MAX_NOTES 64         /* of provenance, and of the accuracy record */
+#define FV_MAX_NOTES 64         /* of provenance, of the accuracy record, and of the calibration summary */
 #define FV_MAX_NOTE_BYTES 4095  /* of one value */
 
 typedef struct FvNote {
   const char *key, *value;
 } FvNote;
+
+#define FV_SCORE_BINS 64
+#define FV_MAX_SCORE_GROUPS 256
+
+/* How often which score was seen on the calibration pictures, so that drift can be told later: bin i counts scores from i/64 up to (i + 1)/64, the last one 1 too. */
+typedef struct FvScoreHistogram {
+  const char *group; /* "all", or a class or group of classes; 1 to 63 bytes, clean UTF-8 */
+  int64_t counts[FV_SCORE_BINS];
+} FvScoreHistogram;
 
 typedef enum FvWeightKind { FV_WEIGHTS_F32 = 0, FV_WEIGHTS_F16 } FvWeightKind;
 
@@ -27,6 +36,10 @@ typedef struct FvContainerParams {
   const char *command;     /* for the provenance; may be NULL */
   const FvNote *accuracy;  /* what was measured, and on what */
   int accuracy_count;
+  const FvNote *calibration; /* with what ranges were found: pictures, method */
+  int calibration_count;
+  const FvScoreHistogram *scores; /* of the calibration pictures */
+  int score_count;
 } FvContainerParams;
 
 /* The names of the coders there are, by index from 0; NULL at the end. */
@@ -56,8 +69,10 @@ typedef struct FvContainerInfo {
   char signer_name[64]; /* as the trusted key's file says */
   int section_count;
   FvSectionInfo sections[FV_MAX_CONTAINER_SECTIONS];
-  FvNote *provenance, *accuracy; /* owned; where the file came from, and what was measured */
-  int provenance_count, accuracy_count;
+  FvNote *provenance, *accuracy, *calibration; /* owned; where the file came from, what was measured, how it was calibrated */
+  int provenance_count, accuracy_count, calibration_count;
+  FvScoreHistogram *scores;                    /* owned */
+  int score_count;
 } FvContainerInfo;
 
 /* Verifies a file in constant memory. trusted_keys is a directory of public keys; NULL: the user's and the system's. On success release *info with
