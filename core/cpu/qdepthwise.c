@@ -15,13 +15,10 @@ typedef int32x4_t DwInt;
 FV_INLINE DwBytes dw_load(const uint8_t *p) { return veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80)); }
 FV_INLINE DwBytes dw_zero(void) { return vdupq_n_u8(0); }
 FV_INLINE DwInt dw_load_int(const int32_t *p) { return vld1q_s32(p); }
-FV_INLINE void dw_interleave(DwInt out[4], DwBytes a, DwBytes b, DwBytes c, DwBytes d) {
-  uint16x8_t low_ab = vreinterpretq_u16_u8(vzip1q_u8(a, b)), high_ab = vreinterpretq_u16_u8(vzip2q_u8(a, b));
-  uint16x8_t low_cd = vreinterpretq_u16_u8(vzip1q_u8(c, d)), high_cd = vreinterpretq_u16_u8(vzip2q_u8(c, d));
-  out[0] = vreinterpretq_s32_u16(vzip1q_u16(low_ab, low_cd));
-  out[1] = vreinterpretq_s32_u16(vzip2q_u16(low_ab, low_cd));
-  out[2] = vreinterpretq_s32_u16(vzip1q_u16(high_ab, high_cd));
-  out[3] = vreinterpretq_s32_u16(vzip2q_u16(high_ab, high_cd));
+FV_INLINE void dw_interleave(DwInt out[2], DwBytes a, DwBytes b, DwBytes c, DwBytes d, const int half) {
+  uint16x8_t ab = vreinterpretq_u16_u8(half ? vzip2q_u8(a, b) : vzip1q_u8(a, b)), cd = vreinterpretq_u16_u8(half ? vzip2q_u8(c, d) : vzip1q_u8(c, d));
+  out[0] = vreinterpretq_s32_u16(vzip1q_u16(ab, cd));
+  out[1] = vreinterpretq_s32_u16(vzip2q_u16(ab, cd));
 }
 enum { DW_WEIGHT_BYTES = 4, DW_OFFSET = 128 };
 FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) { return vdotq_s32(acc, vreinterpretq_s8_s32(x), vreinterpretq_s8_u8(vld1q_u8(w))); }
@@ -35,13 +32,12 @@ FV_INLINE int32x4_t dw_steps(DwInt sum, const float *factors, float slope) {
   if (slope != 1) steps = vmaxq_f32(steps, vmulq_f32(steps, vdupq_n_f32(slope)));
   return vcvtnq_s32_f32(steps);
 }
-FV_INLINE FvBytes dw_finish(const DwInt acc[4], const float *factors, const DwOut *out) {
-  int16x8_t half[2];
-  for (int i = 0; i < 2; i++) {
-    int32x4_t a = dw_steps(acc[2 * i], factors + 8 * i, out->slope), b = dw_steps(acc[2 * i + 1], factors + 8 * i + 4, out->slope);
-    half[i] = vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), vdupq_n_s16(out->zero));
-  }
-  uint8x16_t bytes = vcombine_u8(vqmovun_s16(half[0]), vqmovun_s16(half[1]));
+typedef int16x8_t DwHalf;
+FV_INLINE DwHalf dw_halve(DwInt a, DwInt b, const float *factors, const DwOut *out) {
+  return vqaddq_s16(vcombine_s16(vqmovn_s32(dw_steps(a, factors, out->slope)), vqmovn_s32(dw_steps(b, factors + 4, out->slope))), vdupq_n_s16(out->zero));
+}
+FV_INLINE DwBytes dw_join(DwHalf low, DwHalf high, const DwOut *out) {
+  uint8x16_t bytes = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
   return vminq_u8(vmaxq_u8(bytes, vdupq_n_u8(out->low)), vdupq_n_u8(out->high));
 }
 FV_INLINE void dw_store(uint8_t *p, uint8x16_t bytes, long n) { fv_bytes_store(p, bytes, n); }
@@ -54,12 +50,10 @@ typedef __m256i DwInt;
 FV_INLINE DwBytes dw_load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 FV_INLINE DwBytes dw_zero(void) { return _mm256_setzero_si256(); }
 FV_INLINE DwInt dw_load_int(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-FV_INLINE void dw_interleave(DwInt out[4], DwBytes a, DwBytes b, DwBytes c, DwBytes d) {
-  __m256i low_ab = _mm256_unpacklo_epi8(a, b), high_ab = _mm256_unpackhi_epi8(a, b), low_cd = _mm256_unpacklo_epi8(c, d), high_cd = _mm256_unpackhi_epi8(c, d);
-  out[0] = _mm256_unpacklo_epi16(low_ab, low_cd);
-  out[1] = _mm256_unpackhi_epi16(low_ab, low_cd);
-  out[2] = _mm256_unpacklo_epi16(high_ab, high_cd);
-  out[3] = _mm256_unpackhi_epi16(high_ab, high_cd);
+FV_INLINE void dw_interleave(DwInt out[2], DwBytes a, DwBytes b, DwBytes c, DwBytes d, const int half) {
+  __m256i ab = half ? _mm256_unpackhi_epi8(a, b) : _mm256_unpacklo_epi8(a, b), cd = half ? _mm256_unpackhi_epi8(c, d) : _mm256_unpacklo_epi8(c, d);
+  out[0] = _mm256_unpacklo_epi16(ab, cd);
+  out[1] = _mm256_unpackhi_epi16(ab, cd);
 }
 enum { DW_OFFSET = 0 };
 #if defined(FV_ISA_AVX512_VNNI)
@@ -84,12 +78,12 @@ FV_INLINE __m256i dw_steps(DwInt sum, const float *factors, float slope) {
   if (slope != 1) steps = _mm256_max_ps(steps, _mm256_mul_ps(steps, _mm256_set1_ps(slope)));
   return _mm256_cvtps_epi32(steps);
 }
-FV_INLINE __m256i dw_finish(const DwInt acc[4], const float *factors, const DwOut *out) {
-  const __m256i zero = _mm256_set1_epi16(out->zero);
-  __m256i a = _mm256_packs_epi32(dw_steps(acc[0], factors, out->slope), dw_steps(acc[1], factors + 8, out->slope));
-  __m256i b = _mm256_packs_epi32(dw_steps(acc[2], factors + 16, out->slope), dw_steps(acc[3], factors + 24, out->slope));
-  __m256i bytes = _mm256_packus_epi16(_mm256_adds_epi16(a, zero), _mm256_adds_epi16(b, zero));
-  return _mm256_min_epu8(_mm256_max_epu8(bytes, _mm256_set1_epi8((char)out->low)), _mm256_set1_epi8((char)out->high));
+typedef __m256i DwHalf;
+FV_INLINE DwHalf dw_halve(DwInt a, DwInt b, const float *factors, const DwOut *out) {
+  return _mm256_adds_epi16(_mm256_packs_epi32(dw_steps(a, factors, out->slope), dw_steps(b, factors + 8, out->slope)), _mm256_set1_epi16(out->zero));
+}
+FV_INLINE DwBytes dw_join(DwHalf low, DwHalf high, const DwOut *out) {
+  return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(low, high), _mm256_set1_epi8((char)out->low)), _mm256_set1_epi8((char)out->high));
 }
 FV_INLINE void dw_store(uint8_t *p, __m256i bytes, long n) {
   if (n >= 32) {
@@ -186,12 +180,15 @@ static void pack(const FvKernelQuery *q, void *packed) {
 
 typedef const uint8_t *Column[MAX_SIDE];
 
-/* BLOCK neighbouring outputs of one block of channels; side, step: of the window. */
-FV_INLINE void depthwise_block(const int side, const int step, const Column *columns, const uint8_t *packed, int64_t channel, DwInt acc[BLOCK][4]) {
+/* BLOCK neighbouring outputs of half a block of channels: two registers, so that all sums stay in some. side, step: of the window. */
+FV_INLINE void depthwise_half(const int side, const int step, const int half, const Column *columns, const uint8_t *packed, int64_t channel, const DwOut *out,
+                              DwHalf result[BLOCK]) {
   const uint8_t *weights = packed + DW_BYTES * 8;
-#pragma GCC unroll 4
-  for (int r = 0; r < 4; r++) {
-    DwInt bias = dw_load_int((const int32_t *)packed + r * LANES);
+  const float *factors = (const float *)(packed + DW_BYTES * 4) + half * 2 * LANES;
+  DwInt acc[BLOCK][2];
+#pragma GCC unroll 2
+  for (int r = 0; r < 2; r++) {
+    DwInt bias = dw_load_int((const int32_t *)packed + (half * 2 + r) * LANES);
 #pragma GCC unroll 4
     for (int o = 0; o < BLOCK; o++) acc[o][r] = bias;
   }
@@ -201,17 +198,19 @@ FV_INLINE void depthwise_block(const int side, const int step, const Column *col
     for (int j = 0; j < (BLOCK - 1) * step + side; j++) {
       const uint8_t *const *p = columns[j] + quad * 4;
       const int left = side - quad * 4;
-      DwInt x[4];
+      DwInt x[2];
       dw_interleave(x, dw_load(p[0] + channel), left > 1 ? dw_load(p[left > 1] + channel) : dw_zero(), left > 2 ? dw_load(p[left > 2 ? 2 : 0] + channel) : dw_zero(),
-                    left > 3 ? dw_load(p[left > 3 ? 3 : 0] + channel) : dw_zero());
+                    left > 3 ? dw_load(p[left > 3 ? 3 : 0] + channel) : dw_zero(), half);
 #pragma GCC unroll 4
       for (int o = 0; o < BLOCK; o++) {
         const int kx = j - o * step;
         if (kx < 0 || kx >= side) continue;
-#pragma GCC unroll 4
-        for (int r = 0; r < 4; r++) acc[o][r] = dw_dot(acc[o][r], x[r], weights + ((quad * side + kx) * 4 + r) * LANES * DW_WEIGHT_BYTES);
+#pragma GCC unroll 2
+        for (int r = 0; r < 2; r++) acc[o][r] = dw_dot(acc[o][r], x[r], weights + ((quad * side + kx) * 4 + half * 2 + r) * LANES * DW_WEIGHT_BYTES);
       }
     }
+#pragma GCC unroll 4
+  for (int o = 0; o < BLOCK; o++) result[o] = dw_halve(acc[o][0], acc[o][1], factors, out);
 }
 
 FV_INLINE void depthwise_row(const int side, const int step, const Depthwise *d, const FvKernelCall *call, const DwOut *out, int64_t row) {
@@ -228,16 +227,16 @@ FV_INLINE void depthwise_row(const int side, const int step, const Depthwise *d,
       bool inside = x0 + j >= 0 && x0 + j < c->in.w;
       for (int ky = 0; ky < side; ky++) columns[j][ky] = inside && lines[ky] ? lines[ky] + (x0 + j) * c->in.sw : zero;
     }
-    uint8_t *y = (uint8_t *)call->out[0]->data + (row * c->out.w + ox) * c->out_pixel;
+    uint8_t *y = (uint8_t *)call->out[0]->data + (row * c->out.w + ox) * c->out_pixel, unwanted[DW_BYTES];
     for (int64_t block = 0; block < d->blocks; block++) {
       const uint8_t *packed = blocks + block * d->block_size;
-      const float *factors = (const float *)(packed + DW_BYTES * 4);
       int64_t channel = block * DW_BYTES;
-      DwInt acc[BLOCK][4];
-      depthwise_block(side, step, columns, packed, channel, acc);
+      DwHalf low[BLOCK], high[BLOCK];
+      depthwise_half(side, step, 0, columns, packed, channel, out, low);
+      depthwise_half(side, step, 1, columns, packed, channel, out, high);
+      /* Outputs beyond the line are stored all the same: under a condition the compiler would move their sums there, and run out of registers. */
 #pragma GCC unroll 4
-      for (int o = 0; o < BLOCK; o++)
-        if (o < count) dw_store(y + o * c->out_pixel + channel, dw_finish(acc[o], factors, out), c->in.c - channel);
+      for (int o = 0; o < BLOCK; o++) dw_store(o < count ? y + o * c->out_pixel + channel : unwanted, dw_join(low[o], high[o], out), c->in.c - channel);
     }
   }
 }
