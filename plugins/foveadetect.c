@@ -1072,7 +1072,7 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
     class, PROP_DEVICE,
     g_param_spec_string("device", "Device",
-                        "Where to run: auto, cpu, vulkan, vulkan:N or vulkan:NAME; auto is the CPU", DEFAULT_DEVICE,
+                        "Where to run: auto, cpu, vulkan, vulkan:N or vulkan:NAME; auto is the one that runs the model fastest, measured once and remembered", DEFAULT_DEVICE,
                         flags));
   g_object_class_install_property(
     class, PROP_THREADS,

@@ -8,8 +8,8 @@
 #include "compress/prune_layer.h"
 #include "compress/solve.h"
 
-enum { MAX_STEPS = 200 };
-#define PRECISION 1e-10 /* of the squared residual, relative to where it began */
+enum { MAX_STEPS = 100 };
+#define PRECISION 1e-7 /* of the squared residual, relative to where it began */
 #define DAMPING 0.01    /* of the mean of C's diagonal, added to it */
 
 typedef struct Fit {

@@ -24,7 +24,9 @@ typedef enum FvOpKind {
   FV_OP_CHANNEL_SHUFFLE, /* ours: made by a pass from Reshape-Transpose-Reshape */
   FV_OP_CONCAT_SHUFFLE,  /* ours: Concat of two halves, shuffled by 2, seen as an interleave */
   FV_OP_COPY,            /* ours: a change of layout */
-  FV_OP_QUANTIZE, FV_OP_DEQUANTIZE, FV_OP_QLINEAR_CONV, FV_OP_QLINEAR_MATMUL, FV_OP_QLINEAR_ADD, FV_OP_QLINEAR_GLOBAL_AVERAGE_POOL,
+  FV_OP_QUANTIZE, FV_OP_DEQUANTIZE, FV_OP_QLINEAR_CONV, FV_OP_QLINEAR_MATMUL, FV_OP_QLINEAR_ADD, FV_OP_QLINEAR_MUL,
+  FV_OP_QLINEAR_AVERAGE_POOL, FV_OP_QLINEAR_GLOBAL_AVERAGE_POOL,
+  FV_OP_QLINEAR_TABLE,   /* ours: any function of one byte */
   FV_OP_NMS, FV_OP_GROUP_NORM, FV_OP_LRN,
   FV_OP_ARG /* ArgMax, ArgMin */, FV_OP_TOP_K, FV_OP_GATHER_ELEMENTS, FV_OP_GATHER_ND, FV_OP_SCATTER_ELEMENTS, FV_OP_SCATTER_ND, FV_OP_TILE,
 } FvOpKind;

@@ -50,6 +50,14 @@ static int check_params(const FvDetectParams *params, FvError *err) {
   return 0;
 }
 
+/* The device takes the frame as it is, or the host fills the input. */
+static int frame_in(FvSession *session, const FvFrame *frame, FvFrameMap *map, FvError *err) {
+  const FvBackend *backend = session->plan->backend;
+  int taken = backend->frame_in ? backend->frame_in(session, frame, map, err) : 0;
+  if (taken != 0) return taken < 0 ? taken : 0;
+  return fv_preprocessor_run(session->preprocessor, frame, fv_session_input(session, 0), session->plan->threads, map, err);
+}
+
 int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found, int capacity, FvError *err) {
   static const FvDetectParams defaults;
   if (!params) params = &defaults;
@@ -62,7 +70,7 @@ int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectPa
     .frame_width = frame->width, .frame_height = frame->height,
   };
   uint64_t start = fv_session_now();
-  result = fv_preprocessor_run(session->preprocessor, frame, fv_session_input(session, 0), session->plan->threads, &decode.map, err);
+  result = frame_in(session, frame, &decode.map, err);
   if (result < 0) return result;
   uint64_t prepared = fv_session_now();
   result = fv_session_run(session, err);

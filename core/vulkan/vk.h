@@ -26,6 +26,8 @@ const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "sto
 
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
+/* Where there is none only because the device lacks a feature: that feature, in words. Else NULL. */
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query);
 const char *fv_vk_kernel_name(const FvVkKernel *kernel);
 
 /* Where a step's tensor lies. */
@@ -54,7 +56,8 @@ typedef struct FvVkProgramParams {
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner */
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */
 
 enum { FV_VK_MAX_FRAMES = 4 };
 
@@ -68,6 +71,36 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index);
 /* Starts a frame whose inputs are filled; they must stay until wait returns. */
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err);
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err);
+
+/* A group of a picture's components that are sampled together. Where in a row's bytes each output column's left sample lies, and how much the right one,
+ * `step` bytes on, weighs; the same for lines and the row below. Tables are the caller's, read during the call. */
+enum { FV_VK_MAX_SAMPLERS = 3 };
+typedef struct FvVkSampler {
+  int plane, row_bytes;
+  int step, row_step; /* 0 in a plane of one column, or one row */
+  int components, byte[3];
+  const int32_t *column, *row;
+  const float *column_weight, *row_weight;
+} FvVkSampler;
+
+/* How a picture becomes the first input: what shaders/frame.comp does. */
+typedef struct FvVkPicture {
+  int sampler_count;
+  FvVkSampler samplers[FV_VK_MAX_SAMPLERS];
+  int width, height;              /* of the input, pixels */
+  int left, top, columns, lines;  /* the part that shows the picture; the rest is padding */
+  int channels;                   /* 3 or 1, of the input */
+  bool yuv, bgr;
+  float gain, offset, red_v, green_u, green_v, blue_u;
+  float mean[3], scale[3], pad[3];
+  FvDtype dtype;                  /* f32, u8 or i8 */
+  int64_t channel_stride, row_stride, column_stride; /* elements */
+} FvVkPicture;
+/* Makes a frame ready for pictures of one kind. FV_ERR_UNSUPPORTED when the device cannot take them. Allocates; the frame must not be in flight. */
+int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err);
+/* Copies the rows that are needed and makes the next submit convert them, in place of the first input. Returns the bytes copied. */
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides);
+
 /* Nanoseconds per step of a frame that was waited for; zeros when the device has no time stamps. */
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns);
 
