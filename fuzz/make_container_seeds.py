@@ -23,7 +23,8 @@ def sections(data):
 
 def main():
     target = SEEDS / "container"
-    target.mkdir(parents=True, exist_ok=True)
+    for folder in (target, SEEDS / "graph"):
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, kinds in MODELS.items():
             out = Path(folder) / "seed.fovea"
@@ -33,7 +34,7 @@ def main():
                 (target / f"{name}{ending}.fovea").write_bytes(out.read_bytes())
                 if entropy == "none":
                     parts = dict(sections(out.read_bytes()))
-                    (target / f"{name}.graph").write_bytes(struct.pack("<H", len(parts[1])) + parts[1] + parts[2])
+                    (SEEDS / "graph" / f"{name}.graph").write_bytes(struct.pack("<H", len(parts[1])) + parts[1] + parts[2])
 
 
 if __name__ == "__main__":
