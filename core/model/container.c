@@ -160,7 +160,7 @@ static int save_provenance(Saving *saving) {
   if (hash_source(model, &hex)) notes[count++] = (FvNote){"source-blake2b", hex.text};
   notes[count++] = (FvNote){"tool", "fovea " FV_VERSION};
   if (*command) notes[count++] = (FvNote){"command", command};
-  notes[count++] = (FvNote){"weights", saving->params->weights == FV_WEIGHTS_F16 ? "fp16" : "fp32"};
+  if (saving->params->weights == FV_WEIGHTS_F16) notes[count++] = (FvNote){"weights", "fp16"};
   fv_notes_write(&saving->provenance, notes, count);
   return 0;
 }
