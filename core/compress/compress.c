@@ -8,6 +8,7 @@
 #include "compress/forms.h"
 #include "compress/prepare.h"
 #include "compress/prune.h"
+#include "compress/search.h"
 
 typedef struct Compression {
   FvModel *model;         /* the caller's */
@@ -98,9 +99,19 @@ static int prune(Compression *it) {
   return result == 0 ? calibrate(it, false) : result;
 }
 
-static int quantise(Compression *it) {
+static FvQuantiseParams quantise_params(const Compression *it) {
   const FvCompressParams *params = it->params;
-  FvQuantiseParams how = {.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+}
+
+static int search(Compression *it) {
+  FvQuantiseParams how = quantise_params(it);
+  FvSearchParams params = {it->model, it->base, it->calibration, it->params, &how};
+  return fv_search_bits(&params, it->forms, it->err);
+}
+
+static int quantise(Compression *it) {
+  FvQuantiseParams how = quantise_params(it);
   FvGraph *graph = fv_graph_clone(it->base->prepared);
   if (!graph) return out_of_memory(it);
   int result = fv_quantise(graph, it->calibration, &how, it->layers, it->err);
@@ -159,6 +170,7 @@ static int run(Compression *it) {
   if (result == 0 && pictures) result = calibrate(it, false);
   if (result == 0 && it->params->prune.kind != FV_PRUNE_NONE) result = prune(it);
   if (result == 0) result = prepare_layers(it);
+  if (result == 0 && it->params->budget > 0) result = search(it);
   if (result == 0) result = quantise(it);
   return result == 0 ? tell(it) : result;
 }
