@@ -149,7 +149,7 @@ static FvGrid by_search(const FvHistogram *histogram, double (*loss)(const FvHis
   return best;
 }
 
-FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method) {
+static FvGrid by_method(const FvHistogram *histogram, FvRangeMethod method) {
   switch (method) {
     case FV_RANGE_MINMAX: return covering(histogram->low, histogram->high);
     case FV_RANGE_PERCENTILE: return by_percentile(histogram);
@@ -157,4 +157,13 @@ FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method) {
     case FV_RANGE_MSE: return by_search(histogram, square_error);
     default: return by_search(histogram, fv_grid_error);
   }
+}
+
+FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method) {
+  FvGrid best = by_method(histogram, method);
+  for (FvRangeMethod other = FV_RANGE_MINMAX; method == FV_RANGE_AUTO && other <= FV_RANGE_MSE; other++) {
+    FvGrid grid = by_method(histogram, other);
+    if (fv_grid_error(histogram, grid) < fv_grid_error(histogram, best)) best = grid;
+  }
+  return best;
 }

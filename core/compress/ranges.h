@@ -25,7 +25,7 @@ void fv_histogram_add(FvHistogram *histogram, const FvActivationStats *stats);
 /* The squared error of a grid over the mean square, summed over the values in the histogram. A product of independent inputs has the same relative error. */
 double fv_grid_error(const FvHistogram *histogram, FvGrid grid);
 
-/* AUTO: the grid that fv_grid_error likes best. */
+/* AUTO: the grid that fv_grid_error likes best, among those of the other methods and some more. */
 FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method);
 
 #endif
