@@ -29,7 +29,8 @@ typedef struct Compression {
   gboolean seen;          /* its pictures are those of calibration */
   FvMeasure search;       /* what a budget is spent by */
   FvCompressReport *report;
-  double before, after;   /* NAN: not measured */
+  FvCocoResult before, after;
+  gboolean is_measured;
   FvProgress bar;
   const char *doing;
 } Compression;
@@ -71,18 +72,20 @@ static int show_progress(void *data, const char *what, int done, int total) {
   return 0;
 }
 
-static int score(FvMeasure *measure, FvModel *model, double *ret_score, FvError *err) {
-  FvCocoResult result;
+static int score(FvMeasure *measure, FvModel *model, FvCocoResult *result, FvError *err) {
   gint64 found = fv_measure_detect(measure, model, NULL, NULL, err);
   if (found < 0) return (int)found;
-  fv_coco_evaluate(measure->coco, &result, NULL);
-  *ret_score = 100 * result.map;
+  fv_coco_evaluate(measure->coco, result, NULL);
   return 0;
 }
 
+/* Over all classes together: on few pictures mAP is decided by the classes that occur once, and a search would go where they fall. */
 static int score_candidate(void *data, FvModel *model, double *ret_score, FvError *err) {
   Compression *it = data;
-  return score(&it->search, model, ret_score, err);
+  FvCocoResult result;
+  int code = score(&it->search, model, &result, err);
+  *ret_score = code == 0 ? 100 * result.pooled : NAN;
+  return code;
 }
 
 static gboolean finds_objects(const FvModel *model) {
@@ -117,6 +120,7 @@ static int compress(Compression *it) {
   if (it->doing) fv_progress_end(&it->bar);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->model, &it->before, &err);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->made, &it->after, &err);
+  it->is_measured = result == 0 && it->measure.coco && isfinite(it->before.map) && isfinite(it->after.map);
   return result < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;
 }
 
@@ -134,8 +138,8 @@ static void print_layers(const FvCompressReport *report) {
 }
 
 static void print_accuracy(const Compression *it) {
-  if (!isfinite(it->before) || !isfinite(it->after)) return;
-  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", it->after, it->before, fv_coco_image_count(it->measure.coco),
+  if (!it->is_measured) return;
+  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", 100 * it->after.map, 100 * it->before.map, fv_coco_image_count(it->measure.coco),
          it->seen ? " (those of calibration: there are no others)" : "", it->annotations ? "annotations" : "what the model found before, score 0.3 and more");
 }
 
@@ -149,16 +153,16 @@ static int write_notes(const Compression *it, FvNote *notes, char (*texts)[NOTE_
     notes[count] = (FvNote){"calibration-pictures", texts[count]};
     count++;
   }
-  if (!isfinite(it->before) || !isfinite(it->after)) return count;
+  if (!it->is_measured) return count;
   notes[count++] = (FvNote){"metric", "COCO mAP, 0 to 100, overlaps 0.50 to 0.95"};
   notes[count++] = (FvNote){"truth", it->annotations ? "annotations" : "objects that the source model finds with score 0.3 or more"};
   snprintf(texts[count], NOTE_BYTES, "%d%s", fv_coco_image_count(it->measure.coco), it->seen ? ", those of calibration" : "");
   notes[count] = (FvNote){"pictures", texts[count]};
   count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", it->before);
+  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->before.map);
   notes[count] = (FvNote){"before", texts[count]};
   count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", it->after);
+  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->after.map);
   notes[count] = (FvNote){"after", texts[count]};
   return count + 1;
 }
@@ -243,7 +247,7 @@ static void finish(Compression *it) {
 }
 
 int fv_command_compress(int argc, char **argv) {
-  Compression it = {.pictures = 64, .measured = 500, .before = NAN, .after = NAN};
+  Compression it = {.pictures = 64, .measured = 500};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
     {"calibrate", 0, 0, G_OPTION_ARG_FILENAME, &it.calibrate, "Folder of pictures like those that the model will see; makes int8 the default", "DIR"},
