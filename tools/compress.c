@@ -17,7 +17,7 @@ typedef struct Compression {
   FvModelOptions options;
   FvCompressWords words;
   char *output, *calibrate, *images, *annotations, *entropy, *sign_key;
-  double budget;
+  double budget, decode_ms;
   int pictures, measured;
   gboolean encrypt, layers;
   /* at work */
@@ -31,6 +31,7 @@ typedef struct Compression {
   FvCompressReport *report;
   FvCocoResult before, after;
   gboolean is_measured;
+  FvScoreHistogram scores; /* of what was made, on the pictures of calibration */
   FvProgress bar;
   const char *doing;
 } Compression;
@@ -108,6 +109,26 @@ static int open_pictures(Compression *it, FvError *err) {
   return fv_search_pictures_init(&it->search, &it->calibration, annotated ? it->annotations : NULL, it->model, err);
 }
 
+static void count_score(void *data, int image, int category, double score, const double box[4]) {
+  FvScoreHistogram *scores = data;
+  (void)image;
+  (void)category;
+  (void)box;
+  int bin = (int)(score * FV_SCORE_BINS);
+  scores->counts[CLAMP(bin, 0, FV_SCORE_BINS - 1)]++;
+}
+
+/* What scores are usual, for whoever wants to tell later whether they still are. */
+static int count_scores(Compression *it, FvError *err) {
+  FvMeasure all = {.threads = it->options.threads, .device = "cpu"};
+  if (!finds_objects(it->made) || !it->calibrate) return 0;
+  it->scores.group = "all";
+  fv_measure_list(&all, it->calibration.folder, it->calibration.names, it->made);
+  gint64 found = fv_measure_detect(&all, it->made, count_score, &it->scores, err);
+  fv_measure_finish(&all);
+  return found < 0 ? (int)found : 0;
+}
+
 static int compress(Compression *it) {
   FvError err;
   it->measure = (FvMeasure){.threads = it->options.threads, .device = "cpu", .progress = "measuring"};
@@ -120,6 +141,7 @@ static int compress(Compression *it) {
   if (it->doing) fv_progress_end(&it->bar);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->model, &it->before, &err);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->made, &it->after, &err);
+  if (result == 0) result = count_scores(it, &err);
   it->is_measured = result == 0 && it->measure.coco && isfinite(it->before.map) && isfinite(it->after.map);
   return result < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;
 }
@@ -146,13 +168,8 @@ static void print_accuracy(const Compression *it) {
 enum { NOTES = 8, NOTE_BYTES = 128 };
 
 /* The record that goes into the file. */
-static int write_notes(const Compression *it, FvNote *notes, char (*texts)[NOTE_BYTES]) {
+static int write_accuracy(const Compression *it, FvNote *notes, char (*texts)[NOTE_BYTES]) {
   int count = 0;
-  if (it->report && it->report->pictures) {
-    snprintf(texts[count], NOTE_BYTES, "%d", it->report->pictures);
-    notes[count] = (FvNote){"calibration-pictures", texts[count]};
-    count++;
-  }
   if (!it->is_measured) return count;
   notes[count++] = (FvNote){"metric", "COCO mAP, 0 to 100, overlaps 0.50 to 0.95"};
   notes[count++] = (FvNote){"truth", it->annotations ? "annotations" : "objects that the source model finds with score 0.3 or more"};
@@ -167,13 +184,28 @@ static int write_notes(const Compression *it, FvNote *notes, char (*texts)[NOTE_
   return count + 1;
 }
 
+static int write_calibration(const Compression *it, FvNote *notes, char *text) {
+  if (!it->report || !it->report->pictures) return 0;
+  snprintf(text, NOTE_BYTES, "%d", it->report->pictures);
+  notes[0] = (FvNote){"pictures", text};
+  notes[1] = (FvNote){"ranges", it->words.ranges ? it->words.ranges : "auto"};
+  notes[2] = (FvNote){"activations", it->params.activations == FV_ACTIVATIONS_INT8 ? "int8" : "fp32"};
+  notes[3] = (FvNote){"equalised", it->words.no_equalisation ? "no" : "yes"};
+  return 4;
+}
+
 static int write_file(const Compression *it, FvContainerParams *params) {
   FvError err;
   FvContainerInfo info;
-  FvNote notes[NOTES];
-  char texts[NOTES][NOTE_BYTES];
-  params->accuracy = notes;
-  params->accuracy_count = write_notes(it, notes, texts);
+  FvNote accuracy[NOTES], calibration[NOTES];
+  char texts[NOTES][NOTE_BYTES], pictures[NOTE_BYTES];
+  params->accuracy = accuracy;
+  params->accuracy_count = write_accuracy(it, accuracy, texts);
+  params->calibration = calibration;
+  params->calibration_count = write_calibration(it, calibration, pictures);
+  params->scores = &it->scores;
+  params->score_count = it->scores.group ? 1 : 0;
+  params->decode_ms = it->decode_ms;
   if (fv_container_write(it->made, it->output, params, &err) < 0) return fv_fail(command, "%s", err.message);
   if (fv_container_verify(it->output, it->options.trusted_keys, &info, &err) < 0) return fv_fail(command, "%s", err.message);
   FvModelInfo source = fv_model_info(it->model);
@@ -190,6 +222,7 @@ static int write_file(const Compression *it, FvContainerParams *params) {
 static int check_pictures(const Compression *it) {
   if (it->pictures < 1) return fv_fail_usage(command, "--pictures must be 1 or more, not %d", it->pictures);
   if (it->measured < 0) return fv_fail_usage(command, "--measure must be 0 (not at all) or more, not %d", it->measured);
+  if (!(it->decode_ms >= 0 || it->decode_ms == -1)) return fv_fail_usage(command, "--decode-ms must be 0 or more, or -1, not %g", it->decode_ms);
   if (!(it->budget >= 0)) return fv_fail_usage(command, "--budget must be 0 or more, not %g", it->budget);
   if (it->calibrate && !g_file_test(it->calibrate, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--calibrate '%s' is not a folder", it->calibrate);
   if (it->images && !g_file_test(it->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", it->images);
@@ -268,6 +301,7 @@ int fv_command_compress(int argc, char **argv) {
     {"no-bias-correction", 0, 0, G_OPTION_ARG_NONE, &it.words.no_bias_correction, "Do not correct biases for what rounding shifts", NULL},
     {"layers", 0, 0, G_OPTION_ARG_NONE, &it.layers, "Print what became of each layer", NULL},
     {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
+    {"decode-ms", 0, 0, G_OPTION_ARG_DOUBLE, &it.decode_ms, "With auto: milliseconds that decoding may take; -1: no limit (default: what the ONNX file takes to load)", "MS"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &it.options.threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"},
