@@ -200,15 +200,41 @@ static void gather_row(const FvQConv *c, const Source *s, int64_t n, int64_t oy,
   }
 }
 
+/* Windows inside the picture whose lines are runs of at most 16 bytes, as a first layer's are. count pixels of one line from (oy, ox) on. */
+static void gather_short_lines(const QDot *d, const Source *s, int64_t n, int64_t oy, int64_t ox, int64_t count, uint8_t *to) {
+  const FvWindow2 *w = &d->c.window;
+  const FvImage *in = &d->c.in;
+  const int64_t run = w->kw * d->c.kc;
+  const uint8_t *from = s->x + n * in->sn + (oy * w->sh - w->top) * in->sh + (ox * w->sw - w->left) * in->sw;
+  for (int64_t i = 0; i < count; i++, from += w->sw * in->sw, to += d->row_size)
+    for (int64_t ky = 0; ky < w->kh; ky++) fv_copy_16(to + ky * run, from + ky * w->dh * in->sh, s->flip);
+}
+
+/* How many pixels from (oy, ox) on, up to count, gather_short_lines takes. */
+static int64_t short_lines(const FvQConv *c, int64_t oy, int64_t ox, int64_t count) {
+  const FvWindow2 *w = &c->window;
+  if (c->in.sc != 1 || c->in.sw != c->kc || w->dw != 1 || w->kw * c->kc > 16) return 0;
+  int64_t top = oy * w->sh - w->top, left = ox * w->sw - w->left;
+  if (top < 0 || top + (w->kh - 1) * w->dh >= c->in.h || left < 0) return 0;
+  int64_t room = (c->in.w - w->kw - left) / w->sw + 1;
+  return left + w->kw > c->in.w ? 0 : fv_min_i64(fv_min_i64(count, c->out.w - ox), room);
+}
+
 /* scratch: the pointers, then the rows that they point to. */
 static void gather_rows(const QDot *d, const Source *s, int64_t first, int64_t count, const uint8_t **rows) {
   const FvQConv *c = &d->c;
   uint8_t *memory = (uint8_t *)(rows + FV_CHUNK);
+  for (int64_t i = 0; i < count; i++) rows[i] = memory + i * d->row_size;
   int64_t ox = first % c->out.w, oy = first / c->out.w % c->out.h, n = first / c->out.w / c->out.h;
-  for (int64_t i = 0; i < count; i++) {
-    rows[i] = memory + i * d->row_size;
-    gather_row(c, s, n, oy, ox, memory + i * d->row_size);
-    if (++ox == c->out.w) {
+  for (int64_t i = 0; i < count;) {
+    int64_t together = short_lines(c, oy, ox, count - i);
+    if (together > 0)
+      gather_short_lines(d, s, n, oy, ox, together, memory + i * d->row_size);
+    else
+      gather_row(c, s, n, oy, ox, memory + i * d->row_size);
+    i += together > 0 ? together : 1;
+    ox += together > 0 ? together : 1;
+    if (ox == c->out.w) {
       ox = 0;
       if (++oy == c->out.h) oy = 0, n++;
     }
