@@ -101,6 +101,8 @@ FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) {
   int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
   return vaddq_s32(acc, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
 }
+FV_INLINE FvInt fv_int_even(FvInt quads) { return vandq_s32(quads, vdupq_n_s32(0xff00ff)); }
+FV_INLINE FvInt fv_int_odd(FvInt quads) { return vreinterpretq_s32_u16(vshrq_n_u16(vreinterpretq_u16_s32(quads), 8)); }
 #if defined(FV_ISA_NEON_DOT)
 #define FV_DOT_OFFSET 128
 #define FV_DOT FV_DOT_EXACT
@@ -110,8 +112,6 @@ FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return vdotq_s32(acc,
 #define FV_DOT_OFFSET 0
 #define FV_DOT FV_DOT_NONE
 FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return vdupq_n_s32(quad); }
-FV_INLINE FvInt fv_int_even(FvInt quads) { return vandq_s32(quads, vdupq_n_s32(0xff00ff)); }
-FV_INLINE FvInt fv_int_odd(FvInt quads) { return vreinterpretq_s32_u16(vshrq_n_u16(vreinterpretq_u16_s32(quads), 8)); }
 #endif
 FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(p)))); }
 FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(p))))); }
