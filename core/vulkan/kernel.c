@@ -15,11 +15,33 @@ const FvVkKernel *fv_vk_kernel_at(int index) {
   return NULL;
 }
 
-const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) {
-  const FvVkKernel *row;
-  for (int i = 0; (row = fv_vk_kernel_at(i)); i++)
-    if (row->op == query->node->op->kind && row->suits(query) && (device->traits.int64 || !row->needs_int64 || !row->needs_int64(query))) return row;
+/* What a row that suits asks of the device in vain; NULL: nothing. */
+static const char *missing_feature(const FvVkTraits *traits, const FvVkKernel *row, const FvKernelQuery *query) {
+  if (!traits->int64 && row->needs_int64 && row->needs_int64(query)) return "64-bit integers (shaderInt64)";
+  if (!traits->float64 && row->needs_float64 && row->needs_float64(query)) return "64-bit floats (shaderFloat64)";
   return NULL;
+}
+
+static const FvVkKernel *select_row(const FvVkDevice *device, const FvKernelQuery *query, const char **missing) {
+  const FvVkKernel *row;
+  *missing = NULL;
+  for (int i = 0; (row = fv_vk_kernel_at(i)); i++) {
+    if (row->op != query->node->op->kind || !row->suits(query)) continue;
+    const char *lacks = missing_feature(&device->traits, row, query);
+    if (!lacks) return row;
+    *missing = lacks;
+  }
+  return NULL;
+}
+
+const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) {
+  const char *missing;
+  return select_row(device, query, &missing);
+}
+
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) {
+  const char *missing;
+  return select_row(device, query, &missing) ? NULL : missing;
 }
 
 const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return kernel->name; }

@@ -21,12 +21,14 @@ struct FvVkPipelines {
   bool is_new; /* something was compiled since the last save */
 };
 
-enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1, BINDINGS };
+enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1,
+       BINDING_ARENA_WORDS1 = 14, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDING_STORE_WORDS1, BINDINGS };
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
 static VkDescriptorType type_of(int binding) {
   if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-  return binding >= BINDING_STORE4 ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding >= BINDING_STORE_WORDS1;
+  return stores ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
 }
 
 static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
@@ -154,12 +156,21 @@ int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipelin
   return fv_vk_failure(device, result, what, err);
 }
 
+int fv_vk_pipeline_count(FvVkDevice *device) {
+  pthread_mutex_lock(&device->pipelines->lock);
+  int count = device->pipelines->count;
+  pthread_mutex_unlock(&device->pipelines->lock);
+  return count;
+}
+
 VkPipelineLayout fv_vk_pipeline_layout(const FvVkDevice *device) { return device->pipelines->layout; }
 VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device->pipelines->set_layout; }
 
 static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorSet set) {
   const FvVkBuffer *const buffers[2] = {arena, weights};
-  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1, [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1};
+  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1, [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1,
+    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1, [BINDING_WEIGHTS_WORDS4] = weights->words4,
+    [BINDING_STORE_WORDS1] = arena->words1};
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
   uint32_t count = 0;
@@ -179,7 +190,7 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 4}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 2}};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 14}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 3}};
   VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {

@@ -19,6 +19,7 @@ int fv_vk_pipelines_create(FvVkDevice *device, FvError *err);
 void fv_vk_pipelines_destroy(FvVkDevice *device);
 /* Thread-safe; the pipeline lives as long as the device. */
 int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipeline *pipeline, FvError *err);
+int fv_vk_pipeline_count(FvVkDevice *device);
 /* Writes what is new to disk. Failing to is nobody's trouble. */
 void fv_vk_pipelines_save(FvVkDevice *device);
 

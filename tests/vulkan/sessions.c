@@ -80,7 +80,9 @@ static void test_same_numbers(void) {
 }
 
 static uint64_t run_under(FvModel *model, const char *wishes) {
-  if (wishes) g_setenv("FOVEA_VULKAN", wishes, TRUE);
+  const char *given = g_getenv("FOVEA_VULKAN");
+  g_autofree char *before = g_strdup(given ? given : ""), *all = g_strjoin(",", wishes, before, NULL);
+  g_setenv("FOVEA_VULKAN", all, TRUE);
   FvPlan *plan = make_plan(model, "vulkan");
   FvSession *session = make_session(plan);
   fill_input(session, 1);
@@ -88,13 +90,13 @@ static uint64_t run_under(FvModel *model, const char *wishes) {
   g_assert_cmpuint(run(session), ==, hash);
   fv_session_destroy(&session);
   fv_plan_destroy(&plan);
+  g_setenv("FOVEA_VULKAN", before, TRUE);
   return hash;
 }
 
 /* Barriers only where launches touch the same bytes give what barriers everywhere give; memory that is not shared with the host, what shared does. */
 static void test_ways_of_running(void) {
   static const char *const models[] = {"version-RFB-320.onnx", "nanodet_m_320.onnx"};
-  g_autofree char *before = g_strdup(g_getenv("FOVEA_VULKAN"));
   for (size_t i = 0; i < G_N_ELEMENTS(models); i++) {
     FvModel *model = open_model(models[i]);
     if (!model) return;
@@ -103,10 +105,6 @@ static void test_ways_of_running(void) {
     g_assert_cmpuint(run_under(model, "texel,staging"), ==, want);
     fv_model_destroy(&model);
   }
-  if (before)
-    g_setenv("FOVEA_VULKAN", before, TRUE);
-  else
-    g_unsetenv("FOVEA_VULKAN");
 }
 
 /* Frames in flight have buffers of their own. */
@@ -254,7 +252,7 @@ static void write_cache(const char *folder, const char *bytes, size_t size) {
 /* A cache file that is cut, or full of nonsense, is as good as none, and is replaced. */
 static void test_corrupt_cache(void) {
   static const char nonsense[4096] = "fvvkpc01 and then something else";
-  g_autofree char *folder = g_build_filename(g_get_user_cache_dir(), "fovea", NULL);
+  const char *folder = g_getenv("FOVEA_CACHE_DIR");
   for (size_t size = 0; size <= sizeof nonsense; size += 1024) {
     FvVkDevice *device = NULL;
     FvError err;
@@ -270,7 +268,7 @@ int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
-  g_setenv("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv("FOVEA_CACHE_DIR", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
