@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "build_model.h"
+#include "driver.h"
 #include "session/choose.h"
 #include "vulkan/device.h"
 #include "vulkan/pipeline.h"
@@ -25,7 +26,6 @@ static FvModel *make_model(void) {
   Build build;
   FvModel *model = NULL;
   FvError err;
-  build_init(&build, 13);
   build_small(&build);
   GBytes *bytes = build_pack(&build);
   gsize size;
@@ -170,6 +170,7 @@ int main(int argc, char **argv) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/faults/out-of-memory", test_out_of_memory);
   g_test_add_func("/vulkan/faults/out-of-memory-with-staging", test_out_of_memory_staging);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver.h"
 #include "session/vulkan_internal.h"
 #include "vulkan/device.h"
 
@@ -205,6 +206,7 @@ int main(int argc, char **argv) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/frames/formats-texel", test_formats_texel);
   g_test_add_func("/vulkan/frames/formats-storage", test_formats_storage);
