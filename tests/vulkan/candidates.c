@@ -253,7 +253,7 @@ int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
-  g_setenv("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv("FOVEA_CACHE_DIR", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
