@@ -558,11 +558,29 @@ static void stats_tell_times_and_device(void) {
   gst_harness_teardown(harness);
 }
 
+/* The CPU would have to map them: whoever has other memory is not asked for DMA buffers. */
+static void dma_buffers_are_wanted_by_devices_that_import_them(void) {
+  GstHarness *harness = test_detector("");
+  GstElement *detector = test_find(harness, "detector");
+  GstPad *pad = gst_element_get_static_pad(detector, "sink");
+  GstCaps *offered = gst_pad_query_caps(pad, NULL), *template = gst_pad_get_pad_template_caps(pad);
+  GstCaps *dma = gst_caps_from_string("video/x-raw(memory:DMABuf),format=NV12,width=64,height=48,framerate=25/1");
+  g_assert_false(gst_caps_is_empty(offered));
+  g_assert_false(gst_caps_can_intersect(offered, dma));
+  g_assert_true(gst_caps_can_intersect(template, dma));
+  gst_caps_unref(dma);
+  gst_caps_unref(template);
+  gst_caps_unref(offered);
+  gst_object_unref(pad);
+  gst_object_unref(detector);
+  gst_harness_teardown(harness);
+}
+
 static void formats_are_named_and_bounded(void) {
   GstElementFactory *factory = gst_element_factory_find("foveadetect");
   GstCaps *strange = gst_caps_from_string("video/x-raw,format=P010_10LE,width=64,height=48");
   GstCaps *huge = gst_caps_from_string("video/x-raw,format=NV12,width=64,height=20000");
-  GstCaps *memory = gst_caps_from_string("video/x-raw(memory:DMABuf),format=NV12,width=64,height=48");
+  GstCaps *memory = gst_caps_from_string("video/x-raw(memory:GLMemory),format=NV12,width=64,height=48");
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, strange));
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, huge));
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, memory));
@@ -584,6 +602,7 @@ int main(int argc, char **argv) {
   for (guint i = 0; i < G_N_ELEMENTS(bad_models); i++)
     g_test_add_data_func(bad_models[i].path, &bad_models[i], bad_model_is_an_error);
   g_test_add_func("/plugins/detect/caps/formats-are-named-and-bounded", formats_are_named_and_bounded);
+  g_test_add_func("/plugins/detect/caps/dma-buffers-are-wanted-by-devices-that-import-them", dma_buffers_are_wanted_by_devices_that_import_them);
   g_test_add_func("/plugins/detect/caps/size-and-format-change-between-frames", size_and_format_change_between_frames);
   g_test_add_func("/plugins/detect/caps/survive-a-flush", caps_survive_a_flush);
   g_test_add_func("/plugins/detect/reads-strides-of-the-video-meta", reads_strides_of_the_video_meta);
