@@ -31,7 +31,12 @@ GST_DEBUG_CATEGORY_STATIC(fovea_detect_debug);
 #define FIELDS                                                              \
   ", format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY(             \
     FV_MAX_FRAME_SIDE) " ], height=(int)[ 1, " G_STRINGIFY(FV_MAX_FRAME_SIDE) " ], framerate=(fraction)[ 0/1, 2147483647/1 ]"
-#define CAPS "video/x-raw" FIELDS "; video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")" FIELDS
+#ifdef HAVE_GST_VULKAN
+#define VULKAN_CAPS "; video/x-raw(" FOVEA_CAPS_FEATURE_VULKAN_IMAGE ")" FIELDS
+#else
+#define VULKAN_CAPS
+#endif
+#define CAPS "video/x-raw" FIELDS "; video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")" FIELDS VULKAN_CAPS
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
@@ -117,6 +122,7 @@ struct _GstFoveaDetect {
   /* worker only, or while no worker runs */
   FoveaEngine *engine;
   GstVideoInfo info;
+  FoveaView view;
   GstSegment segment;
   GArray *objects;           /* FoveaObject of the last analysis */
   GstClockTime objects_time; /* running time of the frame they came from */
@@ -277,6 +283,7 @@ static void close_engine(GstFoveaDetect *self) {
   g_mutex_unlock(&self->lock);
   fovea_engine_free(next);
   take_engine(self, NULL);
+  fovea_view_finish(&self->view);
 }
 
 /* --- one frame --------------------------------------------------------------------------------------------- */
@@ -304,16 +311,15 @@ static gboolean wants_analysis(GstFoveaDetect *self, const Tuning *tuning, gbool
 }
 
 static gboolean analyse(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *tuning) {
-  FoveaView view;
-  if (!fovea_view_open(&view, buffer, &self->info, fovea_engine_imports_dma(self->engine))) {
-    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("A frame is smaller than its caps say."), (NULL));
+  FvError err = {FV_OK, ""};
+  if (!fovea_view_open(&self->view, buffer, &self->info, fovea_engine_imports_dma(self->engine), &err)) {
+    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", err.message), (NULL));
     return FALSE;
   }
-  FvError err = {FV_OK, ""};
   gint64 start = g_get_monotonic_time();
-  int rc = fovea_engine_detect(self->engine, &view, &tuning->detect, self->objects, &err);
+  int rc = fovea_engine_detect(self->engine, &self->view, &tuning->detect, self->objects, &err);
   guint64 total = (guint64)(g_get_monotonic_time() - start) * 1000;
-  fovea_view_close(&view);
+  fovea_view_close(&self->view);
   if (rc < 0) {
     post_error(self, GST_MESSAGE_ERROR, &err);
     return FALSE;

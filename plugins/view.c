@@ -70,11 +70,20 @@ static gboolean look_at_dma(FoveaView *view) {
   return TRUE;
 }
 
-gboolean fovea_view_open(FoveaView *view, GstBuffer *buffer, const GstVideoInfo *info, gboolean dma) {
-  memset(view, 0, sizeof(*view));
+gboolean fovea_view_open(FoveaView *view, GstBuffer *buffer, const GstVideoInfo *info, gboolean dma, FvError *err) {
   view->buffer = buffer;
   view->info = info;
-  return (dma && look_at_dma(view)) || map(view);
+  view->mapped = FALSE;
+#ifdef HAVE_GST_VULKAN
+  if (fovea_vulkan_image_is(buffer)) {
+    view->frame = describe(info);
+    return fovea_vulkan_image_read(&view->reader, buffer, info, &view->frame, err);
+  }
+#endif
+  if ((dma && look_at_dma(view)) || map(view))
+    return TRUE;
+  fv_error_set(err, FV_ERR_INVALID, "A frame is smaller than its caps say.");
+  return FALSE;
 }
 
 gboolean fovea_view_map(FoveaView *view) {
@@ -85,4 +94,12 @@ void fovea_view_close(FoveaView *view) {
   if (view->mapped)
     gst_video_frame_unmap(&view->video);
   view->mapped = FALSE;
+}
+
+void fovea_view_finish(FoveaView *view) {
+#ifdef HAVE_GST_VULKAN
+  g_clear_pointer(&view->reader, fovea_vulkan_reader_free);
+#else
+  (void)view;
+#endif
 }

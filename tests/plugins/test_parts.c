@@ -207,9 +207,9 @@ static GstBuffer *frame_in_dma_buffers(GstVideoInfo *info, gint skip) {
 
 static void dma_buffers_are_found_and_mapped_when_need_be(void) {
   GstVideoInfo info;
-  FoveaView view;
+  FoveaView view = {0};
   GstBuffer *buffer = frame_in_dma_buffers(&info, 4096);
-  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE));
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
   g_assert_false(view.mapped);
   g_assert_true(view.frame.dma == &view.dma);
   g_assert_cmpint(view.dma.fd[1], ==, view.dma.fd[2]);
@@ -223,12 +223,12 @@ static void dma_buffers_are_found_and_mapped_when_need_be(void) {
   g_assert_cmpint(view.frame.plane[0][0], ==, 235);
   g_assert_cmpint(view.frame.plane[2][0], ==, 128);
   fovea_view_close(&view);
-  g_assert_true(fovea_view_open(&view, buffer, &info, FALSE));
+  g_assert_true(fovea_view_open(&view, buffer, &info, FALSE, NULL));
   g_assert_true(view.mapped);
   fovea_view_close(&view);
   gst_buffer_unref(buffer);
   buffer = test_frame(GST_VIDEO_FORMAT_I420, 32, 24, 255, 0); /* and others are mapped at once */
-  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE));
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
   g_assert_true(view.mapped);
   fovea_view_close(&view);
   gst_buffer_unref(buffer);
@@ -237,14 +237,14 @@ static void dma_buffers_are_found_and_mapped_when_need_be(void) {
 static void engine_maps_what_its_device_cannot_import(void) {
   FvError err = {FV_OK, ""};
   GstVideoInfo info;
-  FoveaView view;
+  FoveaView view = {0};
   FoveaEngineSettings settings = {.model = test_model("tiny.onnx"), .device = g_strdup("cpu"), .threads = 1};
   FoveaEngine *engine = fovea_engine_new(&settings, &err);
   g_assert_cmpstr(err.message, ==, "");
   GArray *objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));
   GstBuffer *buffer = frame_in_dma_buffers(&info, 0);
   g_assert_false(fovea_engine_imports_dma(engine));
-  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE));
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
   g_assert_cmpint(fovea_engine_detect(engine, &view, &(FvDetectParams){.threshold = 0.5f}, objects, &err), >, 0);
   g_assert_true(view.mapped);
   g_assert_cmpuint(objects->len, >, 0);
