@@ -68,6 +68,8 @@ int fovea_engine_detect(FoveaEngine *engine, FoveaView *view, const FvDetectPara
       return fv_error_set(err, FV_ERR_UNSUPPORTED, "the device cannot import the frame's DMA buffer, and it cannot be mapped either");
     count = fv_session_detect(engine->session, &view->frame, params, engine->found, FV_MAX_DETECTIONS, err);
   }
+  if (count == FV_ERR_DEVICE)
+    fovea_plan_forget(engine->shared);
   if (count < 0)
     return count;
   g_array_set_size(objects, 0);

@@ -33,7 +33,7 @@ void fovea_engine_free(FoveaEngine *engine);
 
 gboolean fovea_engine_imports_dma(const FoveaEngine *engine);
 /* Finds objects in a frame and puts them in place of what the array of FoveaObject holds; maps the view when the device cannot import it. Returns a negative
- * FvErrorCode on failure. */
+ * FvErrorCode on failure; after FV_ERR_DEVICE the engine is of no more use. */
 int fovea_engine_detect(FoveaEngine *engine, FoveaView *view, const FvDetectParams *params, GArray *objects, FvError *err);
 
 G_END_DECLS
