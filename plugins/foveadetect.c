@@ -316,7 +316,8 @@ static gboolean analyse(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *t
   }
   FvTiming timing = fv_session_timing(self->engine->session);
   const guint64 times[FOVEA_STAGE_COUNT] = {timing.preprocess_ns, timing.infer_ns, timing.postprocess_ns, total};
-  fovea_stats_add_times(&self->stats, times);
+  FvTraffic traffic = fv_session_traffic(self->engine->session);
+  fovea_stats_add_analysis(&self->stats, times, traffic.uploaded_bytes, traffic.read_bytes);
   return TRUE;
 }
 

@@ -96,3 +96,57 @@ void fv_container_json(FvJson *json, const FvContainerInfo *info) {
   json_notes(json, "calibration", info->calibration, info->calibration_count);
   json_scores(json, info);
 }
+
+static FvLayerBytes *find_layers(const FvModel *model, int *count) {
+  *count = fv_container_layers(model, NULL, 0);
+  FvLayerBytes *layers = g_new0(FvLayerBytes, MAX(*count, 1));
+  *count = MIN(*count, fv_container_layers(model, layers, *count));
+  return layers;
+}
+
+static void print_layer(const FvLayerBytes *layer) {
+  printf("%-20s %10lld %-5s %-9s %-12s %9.2f %11.0f  %s\n", layer->operation, (long long)layer->weights, fv_dtype_name(layer->dtype), layer->form, layer->coder, layer->weight_bits,
+         layer->bytes, layer->node);
+}
+
+void fv_layers_print(const FvModel *model) {
+  int count, singles = 0;
+  double single_bytes = 0, bytes = 0, weight_bits = 0;
+  int64_t weights = 0;
+  FvLayerBytes *layers = find_layers(model, &count);
+  printf("%-20s %10s %-5s %-9s %-12s %9s %11s  %s\n", "operation", "weights", "type", "form", "coder", "bits each", "bytes", "name");
+  for (int i = 0; i < count; i++) {
+    bytes += layers[i].bytes;
+    if (layers[i].weights == 1) {
+      singles++;
+      single_bytes += layers[i].bytes;
+      continue;
+    }
+    weights += layers[i].weights;
+    weight_bits += layers[i].weight_bits * (double)layers[i].weights;
+    print_layer(&layers[i]);
+  }
+  if (singles) printf("%-20s %10d %-5s %-9s %-12s %9s %11.0f  %s\n", "(others)", singles, "", "", "", "", single_bytes, "single numbers");
+  printf("%-20s %10lld %-5s %-9s %-12s %9.2f %11.0f\n", "all", (long long)weights, "", "", "", weights ? weight_bits / (double)weights : 0, bytes);
+  g_free(layers);
+}
+
+void fv_layers_json(FvJson *json, const FvModel *model) {
+  int count;
+  FvLayerBytes *layers = find_layers(model, &count);
+  fv_json_open(json, "layers", '[');
+  for (int i = 0; i < count; i++) {
+    fv_json_open(json, NULL, '{');
+    fv_json_string(json, "name", layers[i].node);
+    fv_json_string(json, "operation", layers[i].operation);
+    fv_json_int(json, "weights", layers[i].weights);
+    fv_json_string(json, "dtype", fv_dtype_name(layers[i].dtype));
+    fv_json_string(json, "form", layers[i].form);
+    fv_json_string(json, "coder", layers[i].coder);
+    fv_json_number(json, "weight_bits", layers[i].weight_bits, 3);
+    fv_json_number(json, "bytes", layers[i].bytes, 1);
+    fv_json_close(json, '}');
+  }
+  fv_json_close(json, ']');
+  g_free(layers);
+}

@@ -15,6 +15,7 @@ typedef struct Inspection {
   FvSession *session;      /* knows the shapes of inputs and outputs; NULL where shape inputs were not given */
   const FvContainerInfo *container; /* NULL: not a .fovea file */
   const char *plan_error;  /* why there is no plan */
+  gboolean layers;         /* what operators take in the file, instead of the steps of the plan */
 } Inspection;
 
 static const char *resize_name(FvResize resize) {
@@ -142,7 +143,10 @@ static void print_json(const Inspection *it) {
   fv_json_open(&json, "operators", '{');
   for (int i = 0; i < count; i++) fv_json_int(&json, operators[i].name, operators[i].count);
   fv_json_close(&json, '}');
-  if (it->container) fv_container_json(&json, it->container);
+  if (it->container) {
+    fv_container_json(&json, it->container);
+    fv_layers_json(&json, it->model);
+  }
   json_plan(&json, it);
   fv_json_close(&json, '}');
   fv_json_print(&json);
@@ -211,14 +215,18 @@ static void print_text(const Inspection *it) {
   print_description(it->model);
   print_operators(it->model);
   if (it->container) fv_container_print(it->container);
-  print_plan(it);
+  if (it->layers)
+    fv_layers_print(it->model);
+  else
+    print_plan(it);
 }
 
 int fv_command_inspect(int argc, char **argv) {
   FvModelOptions options = {0};
-  gboolean json = FALSE, reference = FALSE;
+  gboolean json = FALSE, layers = FALSE, reference = FALSE;
   const GOptionEntry entries[] = {
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+    {"layers", 0, 0, G_OPTION_ARG_NONE, &layers, "Of a .fovea file: bytes, bits per weight and coder of every operator, instead of the plan", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
     {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
@@ -229,6 +237,7 @@ int fv_command_inspect(int argc, char **argv) {
   FvContainerInfo container = {0};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&options, usage.command, argv[1], &it.model);
+  it.layers = layers;
   if (result == FV_EXIT_OK && strcmp(fv_model_info(it.model).format, "fovea") == 0) {
     it.container = &container;
     if (fv_container_verify(argv[1], options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);

@@ -16,8 +16,10 @@
 enum { MAX_COLUMNS = 2048, MAX_REFINEMENTS = 12 };
 /* Rows with masks of their own need factors of their own, as far as so many multiplications go. */
 #define MAX_MASK_WORK 3e10
-/* Of the mean of C's diagonal, added to it: calibration saw only so many pictures. */
+/* Of the mean of C's diagonal, added to it: calibration saw only so many pictures. Moments are sums in single precision: where the mean's share is nearly all of them, what is left
+ * may still not be positive definite, and takes more. */
 #define DAMPING 0.01
+enum { DAMPING_TRIALS = 3, DAMPING_GROWTH = 10 };
 
 /* A system over some of a group's columns. */
 typedef struct System {
@@ -35,7 +37,7 @@ typedef struct Rounder {
   FvLevels allowed;
   FvRate rate;
   bool use_rate;
-  double *diagonal; /* of C of the present group, damped */
+  double *diagonal; /* of C of the present group, not damped */
   double damping;
   bool own_masks;
   System system;
@@ -58,7 +60,6 @@ static void begin_group(Rounder *r, int64_t group) {
     sum += r->diagonal[i] = value < 0 ? 0 : value; /* what is no number stays none, for the factor to refuse */
   }
   r->damping = sum > 0 ? DAMPING * sum / (double)r->columns : 1;
-  for (int64_t i = 0; i < r->columns; i++) r->diagonal[i] += r->damping;
   r->system.ready = false;
 }
 
@@ -75,23 +76,39 @@ static void sort_order(const double *diagonal, int64_t *order, int64_t *scratch,
 /* sum: of what a column's squared error counts, over n columns. */
 static double bit_worth(const Rounder *r, double sum, int64_t n) { return n ? r->problem->rate_weight * 2 * M_LN2 / 12 * sum / (double)n : 0; }
 
+static void choose_columns(Rounder *r, const uint8_t *mask) {
+  System *s = &r->system;
+  int64_t *scratch = (int64_t *)(void *)s->factor; /* which is not filled yet, and larger */
+  s->size = 0;
+  for (int64_t i = 0; i < r->columns; i++)
+    if (!mask || mask[i]) s->order[s->size++] = i;
+  sort_order(r->diagonal, s->order, scratch, s->size);
+  if (mask) memcpy(s->mask, mask, (size_t)r->columns);
+}
+
+static bool factor_system(Rounder *r) {
+  System *s = &r->system;
+  for (int64_t i = 0; i < s->size; i++) s->c[i * s->size + i] = r->diagonal[s->order[i]] + r->damping;
+  memcpy(s->factor, s->c, (size_t)(s->size * s->size) * sizeof *s->factor);
+  return fv_factor(s->factor, s->size);
+}
+
 static int make_system(Rounder *r, int64_t group, const uint8_t *mask, FvError *err) {
   System *s = &r->system;
-  int64_t n = 0, *scratch = (int64_t *)(void *)s->factor; /* which is not filled yet, and larger */
-  for (int64_t i = 0; i < r->columns; i++)
-    if (!mask || mask[i]) s->order[n++] = i;
-  sort_order(r->diagonal, s->order, scratch, n);
-  for (int64_t i = 0; i < n; i++) {
+  choose_columns(r, mask);
+  int64_t n = s->size;
+  for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < i; j++) s->c[i * n + j] = s->c[j * n + i] = moment(r, group, s->order[i], s->order[j]);
-    s->c[i * n + i] = r->diagonal[s->order[i]];
+  bool done = factor_system(r);
+  for (int trial = 1; !done && trial < DAMPING_TRIALS; trial++) {
+    r->damping *= DAMPING_GROWTH;
+    done = factor_system(r);
   }
-  memcpy(s->factor, s->c, (size_t)(n * n) * sizeof *s->factor);
-  s->size = n, s->ready = true;
-  if (mask) memcpy(s->mask, mask, (size_t)r->columns);
-  if (!fv_factor(s->factor, n)) return fv_error_set(err, FV_ERR_INVALID, "the moments of its inputs are not those of real numbers");
+  if (!done) return fv_error_set(err, FV_ERR_INVALID, "the moments of its inputs are not those of real numbers");
   double sum = 0;
   for (int64_t k = 0; k < n; k++) sum += s->factor[k * n + k] * s->factor[k * n + k];
   r->worth = bit_worth(r, sum, n);
+  s->ready = true;
   return FV_OK;
 }
 

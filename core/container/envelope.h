@@ -55,7 +55,7 @@ typedef struct FvDraft {
   unsigned flags; /* FV_SECTION_ENCRYPTED asks for encryption with the key from the environment */
   const void *data;
   size_t size;
-  FvCoderLimits coders; /* the smallest of these is taken */
+  FvCoderLimits coders;
 } FvDraft;
 /* sign_key NULL: not signed. */
 int fv_envelope_write(const char *path, const FvDraft *drafts, int count, const char *sign_key, FvError *err);

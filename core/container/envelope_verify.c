@@ -141,9 +141,8 @@ static int check_table(const Source *source, const uint8_t *wanted, FvEnvelope *
   return 0;
 }
 
-static int check_section(const Source *source, const FvSection *section) {
-  uint8_t digest[FV_FORMAT_HASH_BYTES];
-  char what[64];
+/* With one chunk of memory, for files. */
+static int hash_file_section(const Source *source, const FvSection *section, uint8_t digest[FV_FORMAT_HASH_BYTES]) {
   FvSectionHash hash;
   fv_section_hash_init(&hash);
   for (uint64_t at = 0; at < section->stored_bytes; at += FV_FORMAT_CHUNK_BYTES) {
@@ -154,6 +153,16 @@ static int check_section(const Source *source, const FvSection *section) {
     fv_section_hash_chunk(&hash, chunk, size);
   }
   fv_section_hash_end(&hash, digest);
+  return 0;
+}
+
+static int check_section(const Source *source, const FvSection *section) {
+  uint8_t digest[FV_FORMAT_HASH_BYTES];
+  char what[64];
+  if (source->memory)
+    fv_section_hash(source->memory + section->offset, (size_t)section->stored_bytes, digest);
+  else if (hash_file_section(source, section, digest) < 0)
+    return FV_ERR_IO;
   uint64_t end = section->offset + section->stored_bytes;
   size_t behind = (size_t)(fv_format_align(end) - end);
   const uint8_t *zeros = fetch(source, end, behind);

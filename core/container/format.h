@@ -16,6 +16,7 @@ enum {
   FV_FORMAT_ALIGN = 64,
   FV_FORMAT_MAX_SECTIONS = 16,
   FV_FORMAT_HASH_BYTES = 32,
+  FV_FORMAT_MADE_NAME = '#', /* what names begin with that are not stored: "#12" is value 12 */
   FV_FORMAT_SEAL_BYTES = 24 + 16, /* nonce and tag of an encrypted section */
 };
 

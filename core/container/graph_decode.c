@@ -21,7 +21,9 @@ typedef struct Operator {
 typedef struct Decoder {
   FvByteReader reader;
   FvWeightLoad weights;
-  int64_t grid_base; /* of the grid tensor before */
+  int64_t grid_base;  /* of the grid tensor before */
+  int mentioned;      /* values that nodes named so far, with the inputs */
+  int blocks_used;    /* blocks that tensors named so far */
   FvGraph *graph;
   FvNames names;
   const char **texts;
@@ -122,11 +124,19 @@ static int read_same(Decoder *d, const char *what, FvTensor *tensor) {
   return 0;
 }
 
+/* 0 is the first block that no tensor has named. */
+static int read_block(Decoder *d) {
+  uint32_t number = fv_read_index(&d->reader, (uint32_t)d->blocks_used + 1u);
+  if (number) return (int)number - 1;
+  if (d->blocks_used >= d->weights.block_count) d->reader.failed = true;
+  return d->reader.failed ? 0 : d->blocks_used++;
+}
+
 /* Where the elements are, and how; they are decoded when all tensors are known. */
 static int read_storage(Decoder *d, const char *what, FvTensor *tensor) {
   FvStorage storage = {.form = (FvTensorStorage)fv_read_byte(&d->reader)};
   if (storage.form == FV_STORAGE_SAME) return read_same(d, what, tensor);
-  uint32_t block = fv_read_index(&d->reader, (uint32_t)d->weights.block_count);
+  int block = read_block(d);
   if (storage.form == FV_STORAGE_GRID) {
     int64_t step = fv_read_signed(&d->reader);
     if (step < -2 * FV_LOG_GRID_MAX || step > 2 * FV_LOG_GRID_MAX) return malformed(d, "tensors");
@@ -135,7 +145,7 @@ static int read_storage(Decoder *d, const char *what, FvTensor *tensor) {
   int result = d->reader.failed ? malformed(d, "tensors") : storage.form == FV_STORAGE_CODEBOOK ? read_codebook(d, &storage) : 0;
   if (result < 0) return result;
   if (!fv_storage_fits(&storage, tensor->dtype, d->weights.blocks[block].kind.width)) return malformed(d, "tensors");
-  result = fv_weights_take(&d->weights, &d->graph->arena, tensor, &storage, (int)block);
+  result = fv_weights_take(&d->weights, &d->graph->arena, tensor, &storage, block);
   if (result == FV_ERR_NO_MEMORY) return no_memory(d);
   return result == 0 ? 0 : fv_error_set(d->err, FV_ERR_FORMAT, "%s does not lie where section 'weights' can hold it", what);
 }
@@ -175,9 +185,14 @@ static int read_constant(Decoder *d, FvValue *value) {
 }
 
 static int read_value(Decoder *d) {
+  char made[16];
   const char *name = read_text(d);
   unsigned kind = fv_read_byte(&d->reader);
-  if (d->reader.failed || !*name || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
+  if (d->reader.failed || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
+  if (!*name) {
+    snprintf(made, sizeof made, "%c%d", FV_FORMAT_MADE_NAME, d->graph->value_count);
+    name = made;
+  }
   int result = fv_name_check(name, "value", d->err);
   if (result < 0) return result;
   if (fv_names_find(&d->names, name)) return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name);
@@ -266,11 +281,14 @@ static int read_attributes(Decoder *d, FvNode *node) {
   return result;
 }
 
-/* Values by number + 1. The count is checked before. */
+/* 0: left out; else how far back among the values in the order of their first mention, 1 being the next new one. The count is checked before. */
 static void read_places(Decoder *d, FvValue **places, int count) {
   for (int i = 0; i < count; i++) {
-    uint32_t place = fv_read_index(&d->reader, (uint32_t)d->graph->value_count + 1u);
-    places[i] = place ? d->graph->values[place - 1] : NULL;
+    uint32_t back = fv_read_index(&d->reader, (uint32_t)d->mentioned + 2u);
+    int index = back ? d->mentioned - (int)back + 1 : -1;
+    if (index >= d->graph->value_count) d->reader.failed = true;
+    places[i] = index < 0 || d->reader.failed ? NULL : d->graph->values[index];
+    d->mentioned += index == d->mentioned && !d->reader.failed;
   }
 }
 
@@ -328,6 +346,7 @@ static int read_node(Decoder *d, Places *inputs, Places *outputs) {
 }
 
 static int read_nodes(Decoder *d) {
+  d->mentioned = d->graph->input_count;
   Places inputs, outputs;
   uint32_t count = fv_read_count(&d->reader, FV_MAX_NODES);
   int result = d->reader.failed || count == 0 ? malformed(d, "nodes") : 0;
@@ -370,8 +389,8 @@ static int decode(Decoder *d, FvWeightBytes weights) {
   if (result == 0) result = read_operators(d);
   if (result == 0) result = fv_weights_open(&d->weights, weights, &d->reader, d->err);
   if (result == 0) result = read_values(d);
-  if (result == 0) result = read_nodes(d);
   if (result == 0) result = read_ends(d, true);
+  if (result == 0) result = read_nodes(d);
   if (result == 0) result = read_ends(d, false);
   if (result == 0) result = check_origins(d);
   if (result == 0) result = fv_graph_sort(d->graph, d->err);

@@ -39,6 +39,9 @@ typedef struct Encoder {
   int64_t grid_base;           /* of the grid tensor before */
   Kept *tensors;               /* those with elements of their own, in the order of their numbers */
   int tensor_count, tensor_capacity;
+  bool all_names;              /* a name could be taken for one that the reader makes */
+  int mentioned;               /* values that nodes named so far, with the inputs; they are numbered in that order */
+  int blocks_used;
   Texts texts;
   FvValue **values;            /* by slot - 1 */
   bool *is_weight;             /* by slot - 1: every use is a weight of a convolution or matrix product */
@@ -186,7 +189,8 @@ static void put_elements(Encoder *e, const FvTensor *tensor, bool round) {
   fv_storage_pack(tensor, round, packed);
   FvBlockPlace place = fv_blocks_add(&e->blocks, packed->kind, family_of(tensor, packed), packed->elements, (uint64_t)fv_tensor_count(tensor));
   fv_put_byte(&e->body, packed->storage.form);
-  put_number(e, (uint64_t)place.block);
+  put_number(e, place.block == e->blocks_used ? 0 : (uint64_t)place.block + 1);
+  e->blocks_used += place.block == e->blocks_used;
   if (packed->storage.form == FV_STORAGE_GRID) {
     fv_put_signed(&e->body, packed->storage.base - e->grid_base);
     e->grid_base = packed->storage.base;
@@ -211,9 +215,12 @@ static void put_tensor(Encoder *e, const FvTensor *tensor, bool is_weight) {
   put_number(e, (uint64_t)same);
 }
 
+/* Names that nobody outside asks for are left out: half of a small graph is names. */
+static bool has_name(const Encoder *e, const FvValue *value) { return e->all_names || value->is_input || value->is_output; }
+
 static void put_value(Encoder *e, int index) {
   const FvValue *value = e->values[index];
-  put_text(e, value->name);
+  put_text(e, has_name(e, value) ? value->name : "");
   fv_put_byte(&e->body, value->constant ? FV_VALUE_CONSTANT : value->is_input ? FV_VALUE_INPUT : FV_VALUE_COMPUTED);
   if (value->constant)
     put_tensor(e, value->constant, e->is_weight[index]);
@@ -245,9 +252,14 @@ static void put_attribute(Encoder *e, const FvAttr *attr) {
   }
 }
 
+/* Values by how far back they were first mentioned, which is much the same from node to node. */
 static void put_places(Encoder *e, FvValue *const *values, int count) {
   put_number(e, (uint64_t)count);
-  for (int i = 0; i < count; i++) put_number(e, values[i] ? (uint64_t)values[i]->slot : 0);
+  for (int i = 0; i < count; i++) {
+    int index = values[i] ? values[i]->slot - 1 : 0;
+    put_number(e, values[i] ? (uint64_t)(e->mentioned - index) + 1 : 0);
+    e->mentioned += values[i] && index == e->mentioned;
+  }
 }
 
 static void put_node(Encoder *e, const FvNode *node) {
@@ -274,11 +286,13 @@ static void put_all(Encoder *e) {
     put_front_text(e, e->operators[i].op->name);
     fv_put_number(&e->front, (uint64_t)e->operators[i].opset);
   }
+  for (int i = 0; i < e->value_count; i++) e->all_names |= (e->values[i]->is_input || e->values[i]->is_output) && *e->values[i]->name == FV_FORMAT_MADE_NAME;
+  e->mentioned = graph->input_count;
   put_number(e, (uint64_t)e->value_count);
   for (int i = 0; i < e->value_count; i++) put_value(e, i);
+  put_ends(e, graph->inputs, graph->input_count);
   put_number(e, (uint64_t)graph->node_count);
   for (int n = 0; n < graph->node_count; n++) put_node(e, graph->nodes[n]);
-  put_ends(e, graph->inputs, graph->input_count);
   put_ends(e, graph->outputs, graph->output_count);
 }
 

@@ -183,8 +183,12 @@ static void unpack_plain(const uint8_t *elements, size_t bytes, const FvTensor *
   for (size_t i = 0; tensor->dtype == FV_DTYPE_BOOL && i < bytes; i++) flags[i] = flags[i] != 0;
 }
 
-static void unpack_half(const uint8_t *elements, int64_t count, float *values) {
-  for (int64_t i = 0; i < count; i++) values[i] = fv_f16_to_f32((uint16_t)read_element(elements + 2 * i, 2));
+static void unpack_half(const uint8_t *restrict elements, int64_t count, float *restrict values) {
+  for (int64_t i = 0; i < count; i++) {
+    uint16_t half;
+    memcpy(&half, elements + 2 * i, sizeof half);
+    values[i] = fv_f16_to_f32_wide(half);
+  }
 }
 
 static bool unpack_grid(int64_t base, const uint8_t *elements, unsigned width, int64_t count, float *values) {

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/threads.h"
 
-enum { SLACK = 64, BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */, MAX_THREADS = 4 };
+enum { SLACK = 64, BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
 
 static int no_memory(FvError *err) { return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory"); }
 
@@ -113,9 +112,9 @@ static void run_part(void *arg, int part) {
 
 static int decode_all(const FvWeightLoad *load, FvError *err) {
   Job job = {load, calloc((size_t)load->block_count + 1, sizeof *job.results)};
-  int threads = fv_cpu_core_count(), result = 0;
+  int result = 0;
   if (!job.results) return no_memory(err);
-  if (load->section.size >= PARALLEL_BYTES && threads > 1) fv_pool_reserve(threads < MAX_THREADS ? threads : MAX_THREADS); /* without threads it takes longer, no more */
+  if (load->section.size >= PARALLEL_BYTES) fv_pool_reserve_some();
   fv_pool_run(load->block_count, run_part, &job);
   for (int i = 0; result == 0 && i < load->block_count; i++)
     if (job.results[i] < 0) { /* once more for the words: parts cannot share one error */

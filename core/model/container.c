@@ -1,4 +1,5 @@
 /* Models from and to .fovea files. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,11 +95,17 @@ const char *fv_entropy_coder(int index) {
   return NULL;
 }
 
-#define MAX_DECODE_NS 20e6 /* of one section, by fv_coder_decode_ns: loading stays as quick as that of an ONNX file */
+#define DECODE_NS_EACH 3.0   /* of an element of the weights */
+#define DECODE_NS_TEXT 500e3 /* of graph and description each: they are small, and half of their bytes is worth it */
 
-static int find_coders(const char *name, FvCoderLimits *limits, FvError *err) {
+static double decode_limit(const FvModel *model, const FvContainerParams *params) {
+  double allowed = params->decode_ms * 1e6;
+  return allowed ? fmax(allowed, 0) : DECODE_NS_EACH * (double)model->file.parameters;
+}
+
+static int find_coders(const char *name, double decode_ns, FvCoderLimits *limits, FvError *err) {
   bool any = !name || strcmp(name, "auto") == 0;
-  *limits = (FvCoderLimits){.max_decode_ns = any ? MAX_DECODE_NS : 0};
+  *limits = (FvCoderLimits){.max_decode_ns = any ? decode_ns : 0};
   for (int id = 0; id < FV_CODER_COUNT; id++)
     if (fv_coder_name(id) && (any || strcmp(fv_coder_name(id), name) == 0)) limits->allowed |= 1u << id;
   return limits->allowed ? 0 : fv_error_set(err, FV_ERR_INVALID, "there is no entropy coder '%.32s'", name);
@@ -110,7 +117,7 @@ typedef struct Saving {
   FvBytes graph, weights, provenance, accuracy, calibration, scores;
   char *description;
   size_t description_bytes;
-  FvCoderLimits coders;
+  FvCoderLimits coders, text_coders; /* of the weights; of graph and description each */
   FvError *err;
 } Saving;
 
@@ -182,9 +189,9 @@ static int save_sections(const Saving *saving, const char *path) {
   if (saving->graph.failed || saving->weights.failed || saving->provenance.failed || saving->accuracy.failed || saving->calibration.failed ||
       saving->scores.failed)
     return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
-  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->coders};
+  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->text_coders};
   drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, plain};
-  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->coders};
+  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->text_coders};
   drafts[count++] = (FvDraft){FV_SECTION_PROVENANCE, 0, saving->provenance.data, saving->provenance.size, plain};
   if (saving->accuracy.size) drafts[count++] = (FvDraft){FV_SECTION_ACCURACY, 0, saving->accuracy.data, saving->accuracy.size, plain};
   if (saving->calibration.size) drafts[count++] = (FvDraft){FV_SECTION_CALIBRATION, 0, saving->calibration.data, saving->calibration.size, plain};
@@ -197,7 +204,8 @@ int fv_container_write(const FvModel *model, const char *path, const FvContainer
   Saving saving = {.model = model, .params = params ? params : &defaults, .err = err};
   if (!model || !path) return fv_error_set(err, FV_ERR_INVALID, "a model and a path are needed");
   int result = fv_sodium_ready(err);
-  if (result == 0) result = find_coders(saving.params->entropy, &saving.coders, err);
+  if (result == 0) result = find_coders(saving.params->entropy, decode_limit(model, saving.params), &saving.coders, err);
+  if (result == 0) result = find_coders(saving.params->entropy, DECODE_NS_TEXT, &saving.text_coders, err);
   if (result == 0) result = save_graph(&saving);
   if (result == 0 && model->description.family != FV_FAMILY_NONE)
     result = fv_description_write(&model->description, &saving.description, &saving.description_bytes, err);

@@ -107,7 +107,7 @@ static void vulkan_session_close(FvSession *session) {
   free(state);
 }
 
-static int vulkan_session_run(FvSession *session, FvError *err) {
+int fv_vulkan_run(FvSession *session, FvError *err) {
   FvVkRunner *runner = ((VulkanSession *)session->state)->runner;
   int result = fv_vk_runner_submit(runner, 0, err);
   if (result == 0) result = fv_vk_runner_wait(runner, 0, err);
@@ -115,8 +115,29 @@ static int vulkan_session_run(FvSession *session, FvError *err) {
   return result;
 }
 
+static uint64_t bytes_of(const FvSession *session, const int *slots, int count) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < count; i++) {
+    const FvTensor *tensor = fv_plan_tensor(session->plan, slots[i]);
+    if (tensor) bytes += (uint64_t)fv_tensor_count(tensor) * fv_dtype_size(tensor->dtype);
+  }
+  return bytes;
+}
+
+uint64_t fv_vulkan_uploaded(FvSession *session) {
+  VulkanSession *state = session->state;
+  uint64_t taken = state->taken_bytes;
+  state->taken_bytes = 0;
+  return taken ? taken : bytes_of(session, session->plan->inputs, session->plan->graph->input_count);
+}
+
+static int vulkan_session_run(FvSession *session, FvError *err) {
+  session->traffic = (FvTraffic){fv_vulkan_uploaded(session), bytes_of(session, session->plan->outputs, session->plan->graph->output_count)};
+  return fv_vulkan_run(session, err);
+}
+
 const FvBackend fv_backend_vulkan = {
   .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
   .kernel_name = vulkan_kernel_name, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
-  .frame_in = fv_vulkan_frame_in,
+  .frame_in = fv_vulkan_frame_in, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

@@ -1,4 +1,5 @@
 /* Detection on a Vulkan device: what of it becomes part of the submission. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "session/vulkan_internal.h"
@@ -51,6 +52,29 @@ int fv_vulkan_frame_in(FvSession *session, const FvFrame *frame, FvFrameMap *map
   int result = fv_preprocessor_sampling(session->preprocessor, frame, fv_session_input(session, 0), &sampling, map, err);
   if (result == 0) result = make_ready(session, frame, &sampling, err);
   if (result < 0 || state->refuses_picture) return result;
-  fv_vk_runner_load_picture(state->runner, 0, frame->plane, frame->stride);
+  state->taken_bytes = (uint64_t)fv_vk_runner_load_picture(state->runner, 0, frame->plane, frame->stride);
   return 1;
+}
+
+int fv_vulkan_locate(FvSession *session, FvError *err) {
+  VulkanSession *state = session->state;
+  int count;
+  const FvLocationGroup *groups = fv_detector_locations(session->detector, &count);
+  float threshold = fv_model_description(session->plan->model)->threshold;
+  int result = count ? fv_vk_runner_locate(state->runner, 0, groups, count, threshold, err) : FV_ERR_UNSUPPORTED;
+  if (result < 0) return result == FV_ERR_UNSUPPORTED ? 0 : result;
+  size_t total = (size_t)(groups[count - 1].first + fv_location_count(&groups[count - 1]));
+  session->chosen = calloc(total / 64 + 1, sizeof *session->chosen);
+  return session->chosen ? 0 : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+}
+
+int fv_vulkan_run_chosen(FvSession *session, float threshold, FvError *err) {
+  VulkanSession *state = session->state;
+  int64_t bytes = 0;
+  session->traffic = (FvTraffic){.uploaded_bytes = fv_vulkan_uploaded(session)};
+  int result = fv_vk_runner_choose(state->runner, 0, threshold, err);
+  if (result == 0) result = fv_vulkan_run(session, err);
+  if (result == 0) result = fv_vk_runner_chosen(state->runner, 0, session->chosen, &bytes, err);
+  session->traffic.read_bytes = (uint64_t)bytes;
+  return result;
 }

@@ -51,6 +51,7 @@ static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer
 int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool with_views, const char *what, FvVkBuffer *buffer, FvError *err) {
   *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
   VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+  if (kind == FV_VK_READBACK) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
   if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
   VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage};
   VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);

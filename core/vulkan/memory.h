@@ -7,7 +7,7 @@
 typedef enum FvVkMemory {
   FV_VK_DEVICE,   /* where shaders are fastest; mapped too when the device's memory is unified */
   FV_VK_UPLOAD,   /* the host writes */
-  FV_VK_READBACK, /* the host reads */
+  FV_VK_READBACK, /* the host reads; shaders may write there as well as copies */
 } FvVkMemory;
 
 typedef struct FvVkBuffer {

@@ -1,4 +1,5 @@
 /* One caller's buffers, and command buffers per frame that are recorded once and submitted again and again. */
+#include "vulkan/candidates.h"
 #include "vulkan/picture.h"
 
 #include <stdlib.h>
@@ -17,7 +18,9 @@ typedef struct Frame {
   VkFence fence;
   VkQueryPool times; /* one more than there are steps */
   FvVkPictureIn picture;
+  FvVkCandidates candidates;
   bool from_picture; /* the next submit takes the first input from a picture */
+  bool to_candidates; /* it lists candidates instead of reading outputs back */
   bool in_flight;
 } Frame;
 
@@ -267,6 +270,7 @@ int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner
 }
 
 static void destroy_frame(FvVkDevice *device, Frame *frame) {
+  fv_vk_candidates_finish(&frame->candidates, device);
   fv_vk_picture_finish(&frame->picture, device);
   if (frame->times) device->vk.DestroyQueryPool(device->handle, frame->times, NULL);
   if (frame->fence) device->vk.DestroyFence(device->handle, frame->fence, NULL);
@@ -314,7 +318,9 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index) {
 int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err) {
   Frame *f = &runner->frames[frame];
   f->from_picture = false;
-  return fv_vk_picture_prepare(&f->picture, runner->program, &f->arena, runner->pool, picture, err);
+  int result = fv_vk_picture_prepare(&f->picture, runner->program, &f->arena, runner->pool, picture, err);
+  if (result == 0) fv_vk_pipelines_save(runner->program->device);
+  return result;
 }
 
 int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
@@ -323,14 +329,46 @@ int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *
   return fv_vk_picture_load(&f->picture, planes, strides);
 }
 
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
+  const FvVkProgram *program = runner->program;
+  Frame *f = &runner->frames[frame];
+  float **outputs = calloc((size_t)program->output_count + 1, sizeof *outputs);
+  if (!outputs) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  for (int o = 0; o < program->output_count; o++) outputs[o] = fv_vk_runner_output(runner, frame, o);
+  int result = fv_vk_candidates_prepare(&f->candidates, program, &f->arena, groups, count, outputs, err);
+  if (result == 0) result = fv_vk_candidates_record(&f->candidates, program, runner->pool, threshold, err);
+  if (result == 0) fv_vk_pipelines_save(program->device);
+  return result;
+}
+
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  int result = fv_vk_candidates_record(&f->candidates, runner->program, runner->pool, threshold, err);
+  f->to_candidates = result == 0;
+  return result;
+}
+
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  FvVkDevice *device = runner->program->device;
+  if (fv_vk_candidates_take(&f->candidates, chosen, bytes)) return 1;
+  for (int o = 0; o < runner->program->output_count; o++)
+    if (runner->program->outputs[o].present) *bytes += runner->program->outputs[o].size;
+  if (!f->outputs) return 0;
+  int result = fv_vk_queue_submit(device, &f->outputs, 1, f->fence, err);
+  f->in_flight = result == 0;
+  return result == 0 ? fv_vk_runner_wait(runner, frame, err) : result;
+}
+
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) {
   Frame *f = &runner->frames[frame];
   VkCommandBuffer commands[3];
   int count = 0, result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
   if (f->from_picture || f->inputs) commands[count++] = f->from_picture ? f->picture.commands : f->inputs;
   commands[count++] = f->steps;
-  if (f->outputs) commands[count++] = f->outputs;
-  f->from_picture = false;
+  if (f->to_candidates) fv_vk_candidates_clear(&f->candidates);
+  if (f->to_candidates || f->outputs) commands[count++] = f->to_candidates ? f->candidates.commands : f->outputs;
+  f->from_picture = f->to_candidates = false;
   if (result == 0) result = fv_vk_queue_submit(runner->program->device, commands, count, f->fence, err);
   f->in_flight |= result == 0;
   return result;

@@ -57,4 +57,16 @@ int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *
   (void)runner, (void)frame, (void)planes, (void)strides;
   return 0;
 }
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
+  (void)runner, (void)frame, (void)groups, (void)count, (void)threshold;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err) {
+  (void)runner, (void)frame, (void)threshold;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err) {
+  (void)runner, (void)frame, (void)chosen, (void)bytes;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }

@@ -8,6 +8,7 @@
 
 #include <fovea/device.h>
 
+#include "ir/locations.h"
 #include "ir/op.h"
 
 typedef struct FvVkDevice FvVkDevice;
@@ -100,6 +101,15 @@ typedef struct FvVkPicture {
 int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err);
 /* Copies the rows that are needed and makes the next submit convert them, in place of the first input. Returns the bytes copied. */
 int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides);
+
+/* Gets a frame ready to list candidates among the locations of its outputs, and for this threshold to begin with. Once per frame of a runner;
+ * FV_ERR_UNSUPPORTED when it cannot. */
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err);
+/* Makes the next submit list the locations whose score may reach the threshold, in place of reading outputs back. */
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err);
+/* After the wait: 1 when bits of chosen tell the locations whose values are now where fv_vk_runner_output says, 0 when there were too many and all
+ * outputs are there instead. *bytes is what was read. */
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err);
 
 /* Nanoseconds per step of a frame that was waited for; zeros when the device has no time stamps. */
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns);

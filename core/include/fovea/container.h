@@ -29,8 +29,10 @@ typedef enum FvWeightKind { FV_WEIGHTS_F32 = 0, FV_WEIGHTS_F16 } FvWeightKind;
 
 typedef struct FvContainerParams {
   FvWeightKind weights;    /* how f32 weights of convolutions and matrix products are stored; everything else stays as it is */
-  const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: the
-                              smallest that decodes in a few milliseconds */
+  const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: for each
+                              tensor the smallest, as long as all together decode within decode_ms */
+  double decode_ms;        /* of auto, on one thread and by a fixed model of the coders' speeds, so that the same model gives the same file everywhere; 0: 3 ns
+                              for each element of the weights, with which loading takes no longer than that of the ONNX file; negative: no limit */
   const char *sign_key;    /* file with a signing key; NULL: not signed */
   bool encrypt;            /* graph, weights and description, with the key that the environment names */
   const char *command;     /* for the provenance; may be NULL */
@@ -79,6 +81,18 @@ typedef struct FvContainerInfo {
  * fv_container_info_finish. */
 FV_API int fv_container_verify(const char *path, const char *trusted_keys, FvContainerInfo *info, FvError *err);
 FV_API void fv_container_info_finish(FvContainerInfo *info);
+
+/* What the constants of one operator take in a .fovea file; those of a DequantizeLinear belong to the operator that uses them. */
+typedef struct FvLayerBytes {
+  const char *node, *operation; /* owned by the model */
+  double bytes;                 /* of all its constants; those that several operators use count for the first */
+  int64_t weights;              /* elements of the largest constant; what follows is of that one */
+  FvDtype dtype;
+  double weight_bits;           /* stored, for each of them */
+  const char *form, *coder;     /* "plain", "half" …; "rans", or one for each byte of an element: "range+none" */
+} FvLayerBytes;
+/* Operators that have constants, in the order in which they run. Returns how many there are, which may be more than capacity; 0 for other files. */
+FV_API int fv_container_layers(const FvModel *model, FvLayerBytes *layers, int capacity);
 
 /* Does the file begin like a .fovea file? False, too, when it cannot be read. */
 FV_API bool fv_container_is(const char *path);

@@ -103,7 +103,8 @@ typedef struct FvDetectParams {
 } FvDetectParams;
 #define fv_detect_params(...) ((FvDetectParams){__VA_ARGS__})
 
-/* Frame to boxes: converts, runs, decodes, suppresses. Writes at most `capacity` detections, best scores first, into found and returns
+/* Frame to boxes: converts, runs, decodes, suppresses. The session's inputs and outputs need not hold the frame and its raw outputs afterwards: a device may
+ * have kept them. Writes at most `capacity` detections, best scores first, into found and returns
  * their number. params may be NULL. Classifiers give one detection per class over the threshold that spans the frame. */
 FV_API int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found,
                              int capacity, FvError *err);
@@ -112,6 +113,10 @@ typedef struct FvTiming {
   uint64_t preprocess_ns, infer_ns, postprocess_ns; /* of the last fv_session_detect */
 } FvTiming;
 FV_API FvTiming fv_session_timing(const FvSession *session);
+typedef struct FvTraffic {
+  uint64_t uploaded_bytes, read_bytes; /* to the device and back, of the last run or fv_session_detect; 0 on the CPU. Where memory is shared: what was touched */
+} FvTraffic;
+FV_API FvTraffic fv_session_traffic(const FvSession *session);
 /* Nanoseconds that a step took in the last run; 0 without FV_PLAN_PROFILE. */
 FV_API uint64_t fv_session_step_ns(const FvSession *session, int step);
 
