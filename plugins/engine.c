@@ -94,6 +94,8 @@ int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const F
                         FvError *err) {
   FvFrame frame = borrow_frame(video);
   int count = fv_session_detect(engine->session, &frame, params, engine->found, FV_MAX_DETECTIONS, err);
+  if (count == FV_ERR_DEVICE)
+    fovea_plan_forget(engine->shared);
   if (count < 0)
     return count;
   g_array_set_size(objects, 0);

@@ -30,7 +30,7 @@ FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err)
 void fovea_engine_free(FoveaEngine *engine);
 
 /* Finds objects in a mapped frame and puts them in place of what the array of FoveaObject holds. Returns a negative FvErrorCode
- * on failure. */
+ * on failure; after FV_ERR_DEVICE the engine is of no more use. */
 int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
                         FvError *err);
 

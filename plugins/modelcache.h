@@ -16,6 +16,10 @@ typedef struct FoveaSharedPlan FoveaSharedPlan;
  * failure; failures are not remembered. params has no input shapes; its texts, and device, may be NULL. */
 FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const gchar *device, gint threads,
                                     FvError *err);
+/* The plan's device failed: those who hold it still do, and the next one who asks gets another. */
+void fovea_plan_forget(FoveaSharedPlan *shared);
+/* How many hold it. */
+guint fovea_plan_holders(FoveaSharedPlan *shared);
 /* Drops a hold and clears the pointer; the last one frees the plan. Accepts a pointer to NULL. */
 void fovea_plan_release(FoveaSharedPlan **shared);
 

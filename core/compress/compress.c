@@ -85,7 +85,7 @@ static int calibrate(Compression *it) {
 static int prune(Compression *it) {
   FvGraph *graph = fv_graph_clone(it->base->prepared);
   if (!graph) return out_of_memory(it);
-  int result = fv_error_set(it->err, FV_ERR_UNSUPPORTED, "this build cannot prune");
+  int result = fv_prune(graph, it->calibration, &it->params->prune, it->err);
   if (result < 0) fv_graph_destroy(&graph);
   if (result == 0) result = set_base(it, graph);
   return result == 0 ? calibrate(it) : result;

@@ -17,7 +17,9 @@
   X(fv_kernels_quantise, isa)
 
 /* Products of four bytes at a time. On x86 without the instruction made for it, for weights that two products in 16 bits allow. */
-#define FV_KERNEL_DOT_FAMILIES(X, isa) X(fv_kernels_qdot, isa)
+#define FV_KERNEL_DOT_FAMILIES(X, isa) \
+  X(fv_kernels_qdepthwise, isa)        \
+  X(fv_kernels_qdot, isa)
 /* The 16-bit products, which gain from AVX512-VNNI too. */
 #define FV_KERNEL_VNNI_FAMILIES(X, isa) X(fv_kernels_qconv, isa)
 

@@ -60,7 +60,6 @@ static int record_ends(FvPlan *plan, FvError *err) {
 
 static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
-  if (result == 0) result = fv_graph_fold_constants(plan->graph, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);

@@ -360,10 +360,11 @@ int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *p
   return result;
 }
 
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err) {
   Frame *f = &runner->frames[frame];
-  f->from_picture = true;
-  return fv_vk_picture_load(&f->picture, planes, strides);
+  int64_t bytes = fv_vk_picture_load(&f->picture, runner->program->device, runner->pool, picture, err);
+  f->from_picture = bytes >= 0;
+  return bytes;
 }
 
 int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
@@ -455,6 +456,7 @@ int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err) {
     result = wait_fence(device, f->fence, err);
     if (result < 0) return result;
     f->in_flight = false;
+    fv_vk_picture_release(&f->picture, device);
     VkResult reset = device->vk.ResetFences(device->handle, 1, &f->fence);
     if (reset != VK_SUCCESS) return fv_vk_failure(device, reset, "ending a frame", err);
     if (f->hosts_done == runner->program->host_count) return 0;

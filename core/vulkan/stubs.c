@@ -22,6 +22,7 @@ int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err) {
 
 void fv_vk_device_close(FvVkDevice **device) { (void)device; }
 const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vulkan"; }
+bool fv_vk_device_imports_dma(const FvVkDevice *device) { return (void)device, false; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
@@ -53,9 +54,9 @@ int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *p
   (void)runner, (void)frame, (void)picture;
   return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
-  (void)runner, (void)frame, (void)planes, (void)strides;
-  return 0;
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err) {
+  (void)runner, (void)frame, (void)picture;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
 int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
   (void)runner, (void)frame, (void)groups, (void)count, (void)threshold;

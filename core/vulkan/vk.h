@@ -7,6 +7,7 @@
 #define FOVEA_VULKAN_VK_H
 
 #include <fovea/device.h>
+#include <fovea/frame.h>
 
 #include "ir/locations.h"
 #include "ir/op.h"
@@ -23,6 +24,7 @@ int fv_vk_devices_list(FvDeviceInfo *devices, int capacity);
 int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err);
 void fv_vk_device_close(FvVkDevice **device);
 const char *fv_vk_device_id(const FvVkDevice *device); /* "vulkan:0" */
+bool fv_vk_device_imports_dma(const FvVkDevice *device);
 const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "storage": what the probe found faster to read through */
 
 /* The first row that suits, or NULL. */
@@ -102,8 +104,9 @@ typedef struct FvVkPicture {
 } FvVkPicture;
 /* Makes a frame ready for pictures of one kind. FV_ERR_UNSUPPORTED when the device cannot take them. Allocates; the frame must not be in flight. */
 int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err);
-/* Copies the rows that are needed and makes the next submit convert them, in place of the first input. Returns the bytes copied. */
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides);
+/* Takes a picture of the kind set, which must stay until wait returns, and makes the next submit convert it in place of the first input. Returns the bytes
+ * that go to the device. Allocates only when memory is imported. FV_ERR_UNSUPPORTED when the picture lies in DMA buffers that cannot be. */
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err);
 
 /* Gets a frame ready to list candidates among the locations of its outputs, and for this threshold to begin with. Once per frame of a runner;
  * FV_ERR_UNSUPPORTED when it cannot. */

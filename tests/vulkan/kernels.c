@@ -144,10 +144,12 @@ static FvVkDevice *open_device(FvError *err) {
   return device;
 }
 
+static char given[64]; /* FOVEA_VULKAN as it was */
+
 static void check_path(const char *path, const char *word) {
   FvError err = {0};
-  char wishes[32];
-  snprintf(wishes, sizeof wishes, "%s,nocache", path);
+  char wishes[128];
+  snprintf(wishes, sizeof wishes, "%s,nocache,%s", path, given);
   setenv("FOVEA_VULKAN", wishes, 1);
   FvVkDevice *device = open_device(&err);
   if (!device) {
@@ -189,6 +191,7 @@ static void check_without_int64(FvVkDevice *device) {
 int main(int argc, char **argv) {
   FvError err = {0};
   bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+  snprintf(given, sizeof given, "%s", getenv("FOVEA_VULKAN") ? getenv("FOVEA_VULKAN") : "");
   const char *word = argc > 1 + bench ? argv[1 + bench] : NULL;
   FvVkDevice *device = open_device(&err);
   if (!device) {

@@ -109,6 +109,9 @@ typedef struct FvDetectParams {
 FV_API int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found,
                              int capacity, FvError *err);
 
+/* May frames lie in DMA buffers (FvFrame.dma)? A buffer that cannot be imported after all is FV_ERR_UNSUPPORTED: map it. */
+FV_API bool fv_session_imports_dma(const FvSession *session);
+
 typedef struct FvTiming {
   uint64_t preprocess_ns, infer_ns, postprocess_ns; /* of the last fv_session_detect */
 } FvTiming;
