@@ -156,9 +156,10 @@ static int list(FvSpool *spool, FvError *err) {
 static int recover(FvSpool *spool, FvSegment *segment, FvError *err) {
   char name[FV_SEGMENT_NAME_BYTES];
   FvSegmentIndex index = {0};
+  uint64_t holes = 0; /* readers come past them again, and count them then */
   fv_segment_name(segment, name);
   int fd = openat(spool->directory, name, (spool->lock_file >= 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
-  bool read = fd >= 0 && fv_segment_index_extend(&index, fd, segment->bytes, &spool->damaged);
+  bool read = fd >= 0 && fv_segment_index_extend(&index, fd, segment->bytes, &holes);
   /* a payload may be torn although its header is whole */
   uint8_t *buffer = NULL;
   size_t capacity = 0;

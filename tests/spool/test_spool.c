@@ -300,6 +300,9 @@ static void test_backlog_rate(void) {
   FvSpool *spool = open_spool(&params);
   for (int i = 0; i < 50; i++) put(spool, i, 0, 1000);
   FvSpoolReader *reader = open_reader(spool, "slow", false, 1); /* a byte a second: one record at most, ever */
+  fv_spool_wait(reader, 1000);
+  g_assert_cmpint(take(reader, NULL), ==, 0);
+  g_assert_cmpint(take(reader, NULL), ==, -1);
   g_assert_false(fv_spool_wait(reader, 0));
   put(spool, 77, 0, 10);
   g_assert_true(fv_spool_wait(reader, 0));

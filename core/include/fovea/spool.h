@@ -78,7 +78,7 @@ typedef struct FvSpoolStats {
   uint64_t appended, appended_bytes; /* since open */
   uint64_t dropped, dropped_bytes;   /* records that made room or grew too old before every reader had acknowledged them */
   uint64_t refused;                  /* appends that failed, by policy or disk */
-  uint64_t damaged;                  /* places where bytes could not be read as a record and were passed over */
+  uint64_t damaged;                  /* how often a reader passed over bytes that are no record, or not what was written */
   uint64_t torn_bytes;               /* cut at open */
   int last_errno;                    /* of the last append that the disk refused; 0 after one that succeeded */
 } FvSpoolStats;
