@@ -17,7 +17,7 @@ typedef struct Compression {
   FvModelOptions options;
   FvCompressWords words;
   char *output, *calibrate, *images, *annotations, *entropy, *sign_key;
-  double budget;
+  double budget, decode_ms;
   int pictures, measured;
   gboolean encrypt, layers;
   /* at work */
@@ -210,7 +210,7 @@ static bool is_plain(const Compression *it) {
 }
 
 static int run(Compression *it, const char *path, const char *line) {
-  FvContainerParams params = {.entropy = it->entropy, .sign_key = it->sign_key, .encrypt = it->encrypt, .command = line};
+  FvContainerParams params = {.entropy = it->entropy, .decode_ms = it->decode_ms, .sign_key = it->sign_key, .encrypt = it->encrypt, .command = line};
   int result = check(it);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&it->options, command, path, &it->model);
   if (result == FV_EXIT_OK && strcmp(fv_model_info(it->model).format, "fovea") == 0)
@@ -264,6 +264,7 @@ int fv_command_compress(int argc, char **argv) {
     {"no-bias-correction", 0, 0, G_OPTION_ARG_NONE, &it.words.no_bias_correction, "Do not correct biases for what rounding shifts", NULL},
     {"layers", 0, 0, G_OPTION_ARG_NONE, &it.layers, "Print what became of each layer", NULL},
     {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
+    {"decode-ms", 0, 0, G_OPTION_ARG_DOUBLE, &it.decode_ms, "For auto: how long all streams may take to decode; negative: any time, for the smallest file (default 3 ns a weight)", "MS"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &it.options.threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"},
