@@ -16,7 +16,6 @@ static FvModel *make_model(void) {
   Build build;
   FvModel *model = NULL;
   FvError err;
-  build_init(&build, 13);
   build_small(&build);
   GBytes *bytes = build_pack(&build);
   gsize size;
