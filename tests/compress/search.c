@@ -145,6 +145,33 @@ static void test_asked(Fixture *f, gconstpointer data) {
   fv_model_destroy(&made);
 }
 
+/* What 8-bit activations cost comes out of the same budget: where it is too much for that, some layers compute in f32. */
+static void test_activations(Fixture *f, gconstpointer data) {
+  static const double budgets[] = {0.002, 0.05, 1};
+  int integers[3] = {0};
+  (void)data;
+  for (int i = 0; i < 3; i++) {
+    FvCompressParams params = params_of(f, budgets[i]);
+    FvModel *made = NULL;
+    FvCompressReport *report = NULL;
+    FvOperatorCount operators[32];
+    FvError err;
+    params.activations = FV_ACTIVATIONS_INT8;
+    if (fv_compress(f->model, &params, &made, &report, &err) < 0) {
+      g_assert_cmpstr(strstr(err.message, "with 8 bits for all weights"), !=, NULL);
+      continue;
+    }
+    g_assert_cmpfloat(report->score_before - report->score_after, <=, budgets[i]);
+    for (int k = 0, n = fv_model_operators(made, operators, 32); k < n; k++)
+      if (strcmp(operators[k].name, "QuantizeLinear") == 0) integers[i] = operators[k].count;
+    g_test_message("budget %g: loss %.4f, %d values in 8 bits", budgets[i], report->score_before - report->score_after, integers[i]);
+    fv_compress_report_destroy(&report);
+    fv_model_destroy(&made);
+  }
+  g_assert_cmpint(integers[2], >, integers[1]);
+  g_assert_cmpint(integers[1], >=, integers[0]);
+}
+
 static void test_out_of_reach(Fixture *f, gconstpointer data) {
   FvCompressParams params = params_of(f, 1e-9);
   FvModel *made = NULL;
@@ -169,6 +196,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/compress/search/budget", Fixture, NULL, set_up, test_budget, tear_down);
   g_test_add("/compress/search/asked", Fixture, NULL, set_up, test_asked, tear_down);
+  g_test_add("/compress/search/activations", Fixture, NULL, set_up, test_activations, tear_down);
   g_test_add("/compress/search/out-of-reach", Fixture, NULL, set_up, test_out_of_reach, tear_down);
   g_test_add("/compress/search/cancelled", Fixture, NULL, set_up, test_cancelled, tear_down);
   return g_test_run();
