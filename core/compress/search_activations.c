@@ -1,7 +1,6 @@
 #include "compress/search_activations.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "compress/output_probe.h"
 #include "compress/prepare.h"
