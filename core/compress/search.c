@@ -146,18 +146,33 @@ static int widen_activations(Search *it) {
   return rc;
 }
 
-/* The line loss = a + b * effect through what was measured near the budget, by least squares; false when there is none that rises. */
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, by_value);
+  return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+/* The line loss = a + b * effect through what was measured near the budget: medians over all pairs (Theil 1950, Sen 1968), which a few bad answers do not move. False when there
+ * is none that rises. */
 static bool fit_line(const Search *it, double *a, double *b) {
-  double count = 0, x = 0, y = 0, xx = 0, xy = 0;
-  for (int i = 0; i < it->trial_count; i++) {
-    double effect = it->effect[it->trials[i].position], loss = it->trials[i].loss;
-    if (!(loss <= NEAR_BUDGETS * it->params->compress->budget)) continue;
-    count++, x += effect, y += loss, xx += effect * effect, xy += effect * loss;
-  }
-  double spread = count * xx - x * x;
-  if (count < 3 || !(spread > 0)) return false;
-  *b = (count * xy - x * y) / spread;
-  *a = (y - *b * x) / count;
+  double values[MAX_TRIALS * (MAX_TRIALS - 1) / 2];
+  const Trial *near[MAX_TRIALS];
+  int count = 0, pairs = 0;
+  for (int i = 0; i < it->trial_count; i++)
+    if (it->trials[i].loss <= NEAR_BUDGETS * it->params->compress->budget) near[count++] = &it->trials[i];
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < i; k++) {
+      double run = it->effect[near[i]->position] - it->effect[near[k]->position];
+      if (run != 0) values[pairs++] = (near[i]->loss - near[k]->loss) / run;
+    }
+  if (count < 3 || pairs == 0) return false;
+  *b = median(values, pairs);
+  for (int i = 0; i < count; i++) values[i] = near[i]->loss - *b * it->effect[near[i]->position];
+  *a = median(values, count);
   return *b > 0;
 }
 
@@ -167,17 +182,17 @@ static bool is_tried(const Search *it, int position) {
   return false;
 }
 
-/* Where the line meets the budget, and after an answer there that says no, back towards what is good by halves. */
+/* Where the line meets the budget, or just before when that was measured already. */
 static int try_further(Search *it, int *good) {
-  int rc = FV_OK, ahead = *good;
   double a, b, loss;
+  int rc = FV_OK;
   for (int i = 0; i < MORE_TRIALS && rc >= 0; i++) {
     int reach = *good;
     if (!fit_line(it, &a, &b)) return rc;
     while (reach < it->length && a + b * it->effect[reach + 1] <= it->params->compress->budget) reach++;
-    ahead = is_tried(it, reach) ? *good + (ahead - *good) / 2 : reach;
-    if (ahead <= *good || is_tried(it, ahead)) return rc;
-    rc = try_position(it, ahead, good, &loss);
+    while (reach > *good && is_tried(it, reach)) reach--;
+    if (reach <= *good) return rc;
+    rc = try_position(it, reach, good, &loss);
   }
   return rc;
 }

@@ -12,6 +12,7 @@ typedef struct Fixture {
   Pictures pictures;
   float expected[OUTPUTS * SIDE * SIDE];
   int measured, limit; /* progress ends the work after so many calls; 0: never */
+  int unlucky;         /* the measurement with this number, from 1, is far too bad */
 } Fixture;
 
 static void add_conv(Build *build, const char *name, int64_t out, int64_t in, const char *from, const char *to) {
@@ -47,7 +48,7 @@ static int measure(void *data, FvModel *model, double *score, FvError *err) {
   run(model, out);
   for (int i = 0; i < OUTPUTS * SIDE * SIDE; i++) wrong += pow((double)out[i] - f->expected[i], 2), whole += (double)f->expected[i] * f->expected[i];
   *score = 100 - 100 * wrong / whole;
-  f->measured++;
+  if (++f->measured == f->unlucky) *score -= 0.5;
   return 0;
 }
 
@@ -128,6 +129,19 @@ static void test_budget(Fixture *f, gconstpointer data) {
   g_assert_cmpfloat(last, <, 4 * (WIDE * 3 + 4 * WIDE * WIDE + OUTPUTS * WIDE));
 }
 
+/* One answer that is too bad half-way does not end the search there. */
+static void test_noise(Fixture *f, gconstpointer data) {
+  FvCompressParams params = params_of(f, 0.2);
+  int bits[4];
+  double loss, lucky = compress(&params, f->model, bits, &loss);
+  (void)data;
+  f->measured = 0, f->unlucky = 6; /* after the model itself, 8 bits everywhere, and two steps */
+  double unlucky = compress(&params, f->model, bits, &loss);
+  g_test_message("%.0f bits, and %.0f after a bad answer", lucky, unlucky);
+  g_assert_cmpfloat(loss, <=, 0.2);
+  g_assert_cmpfloat(unlucky, <=, 1.1 * lucky);
+}
+
 /* Layers that the caller speaks of keep what he says. */
 static void test_asked(Fixture *f, gconstpointer data) {
   static const FvNodeForm asked[] = {{.node = "th*", .weights = FV_WEIGHT_INT, .bits = 7}, {.node = "first", .weights = FV_WEIGHT_F16}};
@@ -195,6 +209,7 @@ static void test_cancelled(Fixture *f, gconstpointer data) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/compress/search/budget", Fixture, NULL, set_up, test_budget, tear_down);
+  g_test_add("/compress/search/noise", Fixture, NULL, set_up, test_noise, tear_down);
   g_test_add("/compress/search/asked", Fixture, NULL, set_up, test_asked, tear_down);
   g_test_add("/compress/search/activations", Fixture, NULL, set_up, test_activations, tear_down);
   g_test_add("/compress/search/out-of-reach", Fixture, NULL, set_up, test_out_of_reach, tear_down);
