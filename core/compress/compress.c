@@ -68,18 +68,25 @@ static int set_base(Compression *it, FvGraph *graph) {
 
 static int simplify(Compression *it) {
   FvGraph *graph = fv_compress_graph(it->model, it->err);
-  if (!graph) return it->err->code;
-  int result = needs_pictures(it->params) && !it->params->no_equalisation ? fv_equalise(graph, it->err) : 0;
+  return graph ? set_base(it, graph) : it->err->code;
+}
+
+static int calibrate(Compression *it, bool ranges_only) {
+  const FvCompressParams *params = it->params;
+  FvCalibrationParams how = {.pictures = params->calibration, .moments = !ranges_only, .ranges_only = ranges_only, .threads = params->threads, .progress = params->progress,
+                             .progress_data = params->progress_data};
+  fv_calibration_destroy(&it->calibration);
+  return fv_calibration_create(it->base, it->base->prepared, &how, &it->calibration, it->err);
+}
+
+static int equalise(Compression *it) {
+  int result = calibrate(it, true);
+  FvGraph *graph = result == 0 ? fv_graph_clone(it->base->prepared) : NULL;
+  if (result < 0 || !graph) return result < 0 ? result : out_of_memory(it);
+  result = fv_equalise(graph, it->calibration, it->err);
   if (result == 0) return set_base(it, graph);
   fv_graph_destroy(&graph);
   return result;
-}
-
-static int calibrate(Compression *it) {
-  const FvCompressParams *params = it->params;
-  FvCalibrationParams how = {.pictures = params->calibration, .moments = true, .threads = params->threads, .progress = params->progress, .progress_data = params->progress_data};
-  fv_calibration_destroy(&it->calibration);
-  return fv_calibration_create(it->base, it->base->prepared, &how, &it->calibration, it->err);
 }
 
 /* What flows behind a pruned layer is not what flowed before. */
@@ -89,7 +96,7 @@ static int prune(Compression *it) {
   int result = fv_prune(graph, it->calibration, &it->params->prune, it->err);
   if (result < 0) fv_graph_destroy(&graph);
   if (result == 0) result = set_base(it, graph);
-  return result == 0 ? calibrate(it) : result;
+  return result == 0 ? calibrate(it, false) : result;
 }
 
 static FvQuantiseParams quantise_params(const Compression *it) {
@@ -159,7 +166,8 @@ void fv_compress_report_destroy(FvCompressReport **place) {
 static int run(Compression *it) {
   bool pictures = needs_pictures(it->params);
   int result = simplify(it);
-  if (result == 0 && pictures) result = calibrate(it);
+  if (result == 0 && pictures && !it->params->no_equalisation) result = equalise(it);
+  if (result == 0 && pictures) result = calibrate(it, false);
   if (result == 0 && it->params->prune.kind != FV_PRUNE_NONE) result = prune(it);
   if (result == 0) result = prepare_layers(it);
   if (result == 0 && it->params->budget > 0) result = search(it);
