@@ -19,7 +19,7 @@ enum { MORE_TRIALS = 4, MAX_TRIALS = 64 };
 
 typedef struct Edge {
   double slope; /* error per byte saved */
-  double error; /* more than before */
+  double error, bytes; /* more than before, and saved */
   int unit, bits; /* to so many */
 } Edge;
 
@@ -69,7 +69,7 @@ static int make_path(Search *it) {
     const FvSearchUnit *unit = &it->units.items[u];
     for (int bits = FV_MOST_BITS, to; (to = next_on_hull(unit, bits, &slope)) > 0; bits = to) {
       steepest = fmax(steepest, slope); /* a hull's slopes rise but for rounding */
-      it->path[it->length++] = (Edge){steepest, unit->error[to] - unit->error[bits], u, to};
+      it->path[it->length++] = (Edge){steepest, unit->error[to] - unit->error[bits], unit->bytes[bits] - unit->bytes[to], u, to};
     }
   }
   qsort(it->path, (size_t)it->length, sizeof *it->path, by_slope);
@@ -212,17 +212,36 @@ static int walk(Search *it) {
   return rc;
 }
 
+/* As far down the path as it takes for the size asked for; nothing needs to be measured. */
+static int reach_size(Search *it) {
+  const FvGraph *graph = it->params->base->prepared;
+  double bits = 0, weights = 0;
+  int position = 0;
+  for (int u = 0; u < it->units.count; u++) {
+    bits += 8 * it->units.items[u].bytes[FV_MOST_BITS];
+    weights += (double)fv_tensor_count(graph->nodes[it->units.items[u].first]->inputs[1]->constant);
+  }
+  while (position < it->length && bits > it->params->compress->mean_bits * weights) bits -= 8 * it->path[position++].bytes;
+  set_forms(it, position);
+  if (bits <= it->params->compress->mean_bits * weights) return FV_OK;
+  return fv_error_set(it->err, FV_ERR_UNSUPPORTED, "weights of %d bits take %.2f bits each in the file, which is more than the %.2f asked for", FV_LEAST_BITS, bits / weights, it->params->compress->mean_bits);
+}
+
+static int spend_budget(Search *it) {
+  const FvCompressParams *compress = it->params->compress;
+  for (int n = it->length; n > 0; n /= 2) it->expected++;
+  it->expected += MORE_TRIALS;
+  int rc = compress->measure(compress->measure_data, it->params->model, &it->before, it->err);
+  if (rc >= 0) rc = widen_activations(it);
+  return rc >= 0 ? walk(it) : rc;
+}
+
 int fv_search_bits(const FvSearchParams *params, FvLayerForm *forms, FvError *err) {
-  const FvCompressParams *compress = params->compress;
   Search it = {.params = params, .forms = forms, .err = err};
   int rc = fv_search_units_create(params, forms, &it.units, err);
   if (rc < 0) return rc;
   rc = make_path(&it);
-  for (int n = it.length; n > 0; n /= 2) it.expected++;
-  it.expected += MORE_TRIALS;
-  if (rc >= 0) rc = compress->measure(compress->measure_data, params->model, &it.before, err);
-  if (rc >= 0) rc = widen_activations(&it);
-  if (rc >= 0) rc = walk(&it);
+  if (rc >= 0) rc = params->compress->mean_bits > 0 ? reach_size(&it) : spend_budget(&it);
   free(it.path);
   free(it.effect);
   fv_search_units_finish(&it.units);

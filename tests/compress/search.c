@@ -159,6 +159,31 @@ static void test_asked(Fixture *f, gconstpointer data) {
   fv_model_destroy(&made);
 }
 
+/* A size instead of a budget: it is kept, and nothing is measured on the way. */
+static void test_size(Fixture *f, gconstpointer data) {
+  static const double sizes[] = {7.5, 6, 5};
+  double last = INFINITY, loss;
+  (void)data;
+  for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    FvCompressParams params = params_of(f, 0);
+    int bits[4];
+    params.mean_bits = sizes[i], f->measured = 0;
+    double sum = compress(&params, f->model, bits, &loss);
+    g_test_message("%g bits in the file: %d %d %d %d, loss %.4f", sizes[i], bits[0], bits[1], bits[2], bits[3], loss);
+    g_assert_cmpfloat(sum, <, last);
+    g_assert_cmpint(f->measured, ==, 2); /* for the report */
+    last = sum;
+  }
+  FvCompressParams params = params_of(f, 0);
+  FvModel *made = NULL;
+  FvError err;
+  params.mean_bits = 1;
+  g_assert_cmpint(fv_compress(f->model, &params, &made, NULL, &err), ==, FV_ERR_UNSUPPORTED);
+  g_assert_nonnull(strstr(err.message, "weights of 3 bits take"));
+  params.budget = 1;
+  g_assert_cmpint(fv_compress(f->model, &params, &made, NULL, &err), ==, FV_ERR_INVALID);
+}
+
 /* What 8-bit activations cost comes out of the same budget: where it is too much for that, some layers compute in f32. */
 static void test_activations(Fixture *f, gconstpointer data) {
   static const double budgets[] = {0.002, 0.05, 1};
@@ -212,6 +237,7 @@ int main(int argc, char **argv) {
   g_test_add("/compress/search/noise", Fixture, NULL, set_up, test_noise, tear_down);
   g_test_add("/compress/search/asked", Fixture, NULL, set_up, test_asked, tear_down);
   g_test_add("/compress/search/activations", Fixture, NULL, set_up, test_activations, tear_down);
+  g_test_add("/compress/search/size", Fixture, NULL, set_up, test_size, tear_down);
   g_test_add("/compress/search/out-of-reach", Fixture, NULL, set_up, test_out_of_reach, tear_down);
   g_test_add("/compress/search/cancelled", Fixture, NULL, set_up, test_cancelled, tear_down);
   return g_test_run();
