@@ -223,11 +223,12 @@ static int check_pictures(const Compression *it) {
   if (it->pictures < 1) return fv_fail_usage(command, "--pictures must be 1 or more, not %d", it->pictures);
   if (it->measured < 0) return fv_fail_usage(command, "--measure must be 0 (not at all) or more, not %d", it->measured);
   if (!(it->decode_ms >= 0 || it->decode_ms == -1)) return fv_fail_usage(command, "--decode-ms must be 0 or more, or -1, not %g", it->decode_ms);
+  if (!(it->params.mean_bits >= 0 && it->params.mean_bits <= 8)) return fv_fail_usage(command, "--mean-bits must be 0 (not at all) to 8, not %g", it->params.mean_bits);
   if (!(it->budget >= 0)) return fv_fail_usage(command, "--budget must be 0 or more, not %g", it->budget);
   if (it->calibrate && !g_file_test(it->calibrate, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--calibrate '%s' is not a folder", it->calibrate);
   if (it->images && !g_file_test(it->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", it->images);
   if (it->calibrate) return FV_EXIT_OK;
-  const char *needs = it->budget > 0 ? "--budget" : it->annotations ? "--annotations" : it->images ? "--images" : it->words.prune ? "--prune" : NULL;
+  const char *needs = it->budget > 0 ? "--budget" : it->params.mean_bits > 0 ? "--mean-bits" : it->annotations ? "--annotations" : it->images ? "--images" : it->words.prune ? "--prune" : NULL;
   if (needs) return fv_fail_usage(command, "%s needs --calibrate DIR", needs);
   bool narrow = it->params.weights == FV_WEIGHT_INT || it->params.weights == FV_WEIGHT_CODEBOOK;
   for (int i = 0; i < it->params.node_count; i++) narrow = narrow || it->params.nodes[i].weights == FV_WEIGHT_INT || it->params.nodes[i].weights == FV_WEIGHT_CODEBOOK;
@@ -288,6 +289,7 @@ int fv_command_compress(int argc, char **argv) {
     {"images", 0, 0, G_OPTION_ARG_FILENAME, &it.images, "Folder to measure the loss on (default: what --calibrate leaves over)", "DIR"},
     {"annotations", 0, 0, G_OPTION_ARG_FILENAME, &it.annotations, "What is on those pictures, in COCO's form (default: what the model itself finds)", "FILE.json"},
     {"measure", 0, 0, G_OPTION_ARG_INT, &it.measured, "On how many pictures to measure, at most; 0: do not (default 500)", "N"},
+    {"mean-bits", 0, 0, G_OPTION_ARG_DOUBLE, &it.params.mean_bits, "Look for the best bits per layer with which weights take so many bits each in the file, on average", "BITS"},
     {"budget", 0, 0, G_OPTION_ARG_DOUBLE, &it.budget, "Look for the fewest bits per layer that lose no more than this, in points of mAP", "POINTS"},
     {"weights", 0, 0, G_OPTION_ARG_STRING, &it.words.weights, "int8, int7 … int3, codebook:N, fp16 or fp32 (default int8 with --calibrate, else fp32)", "FORM"},
     {"activations", 0, 0, G_OPTION_ARG_STRING, &it.words.activations, "int8 or fp32 (default int8 with narrow weights)", "FORM"},

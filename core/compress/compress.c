@@ -48,6 +48,9 @@ static int check(const FvCompressParams *params, FvError *err) {
   if (params->threads < 0 || params->threads > FV_MAX_THREADS) return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
   if (!(params->rate_weight >= 0 && params->rate_weight <= 1e6)) return fv_error_set(err, FV_ERR_INVALID, "the weight of the rate is 0 or more, not %g", params->rate_weight);
   if (!(params->budget >= 0)) return fv_error_set(err, FV_ERR_INVALID, "the budget is 0 or more, not %g", params->budget);
+  if (!(params->mean_bits >= 0)) return fv_error_set(err, FV_ERR_INVALID, "the mean bits of weights are 0 or more, not %g", params->mean_bits);
+  if (params->mean_bits > 0 && params->budget > 0) return fv_error_set(err, FV_ERR_INVALID, "bits per layer are chosen for a budget or for a size, not for both");
+  if (params->mean_bits > 0 && params->weights != FV_WEIGHT_INT) return fv_error_set(err, FV_ERR_INVALID, "a size is reached by the bits of integer weights, and there are none");
   if (params->budget > 0 && !params->measure) return fv_error_set(err, FV_ERR_INVALID, "a budget needs a measure");
   if (params->budget > 0 && params->weights != FV_WEIGHT_INT) return fv_error_set(err, FV_ERR_INVALID, "a budget is spent on the bits of integer weights, and there are none");
   if (needs_pictures(params) && !params->calibration.read) return fv_error_set(err, FV_ERR_INVALID, "there are no pictures to calibrate with");
@@ -170,7 +173,7 @@ static int run(Compression *it) {
   if (result == 0 && pictures) result = calibrate(it, false);
   if (result == 0 && it->params->prune.kind != FV_PRUNE_NONE) result = prune(it);
   if (result == 0) result = prepare_layers(it);
-  if (result == 0 && it->params->budget > 0) result = search(it);
+  if (result == 0 && (it->params->budget > 0 || it->params->mean_bits > 0)) result = search(it);
   if (result == 0) result = quantise(it);
   return result == 0 ? tell(it) : result;
 }
