@@ -45,7 +45,8 @@ static int check(const FvCompressParams *params, FvError *err) {
   int result = check_form(params->weights, params->bits, "all layers", err);
   for (int i = 0; i < params->node_count && result == 0; i++) result = check_form(params->nodes[i].weights, params->nodes[i].bits, params->nodes[i].node, err);
   if (result < 0) return result;
-  if (params->threads < 0 || params->threads > FV_MAX_THREADS) return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
+  if (params->threads < 0 || params->threads > FV_MAX_THREADS)
+    return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
   if (!(params->rate_weight >= 0 && params->rate_weight <= 1e6)) return fv_error_set(err, FV_ERR_INVALID, "the weight of the rate is 0 or more, not %g", params->rate_weight);
   if (!(params->budget >= 0)) return fv_error_set(err, FV_ERR_INVALID, "the budget is 0 or more, not %g", params->budget);
   if (params->budget > 0 && !params->measure) return fv_error_set(err, FV_ERR_INVALID, "a budget needs a measure");
@@ -101,7 +102,8 @@ static int prune(Compression *it) {
 
 static FvQuantiseParams quantise_params(const Compression *it) {
   const FvCompressParams *params = it->params;
-  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight,
+                          .bias_correction = !params->no_bias_correction};
 }
 
 static int search(Compression *it) {
