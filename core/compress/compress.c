@@ -8,6 +8,7 @@
 #include "compress/forms.h"
 #include "compress/prepare.h"
 #include "compress/prune.h"
+#include "compress/roles.h"
 #include "compress/search.h"
 
 typedef struct Compression {
@@ -67,9 +68,18 @@ static int set_base(Compression *it, FvGraph *graph) {
   return 0;
 }
 
+static bool has_products(const FvGraph *graph) {
+  for (int n = 0; n < graph->node_count; n++)
+    if (fv_role_of(graph->nodes[n]) == FV_ROLE_PRODUCT || graph->nodes[n]->op->kind == FV_OP_CONV_TRANSPOSE) return true;
+  return false;
+}
+
 static int simplify(Compression *it) {
   FvGraph *graph = fv_compress_graph(it->model, it->err);
-  return graph ? set_base(it, graph) : it->err->code;
+  if (!graph) return it->err->code;
+  if (has_products(graph)) return set_base(it, graph);
+  fv_graph_destroy(&graph);
+  return fv_error_set(it->err, FV_ERR_UNSUPPORTED, "%.256s has no fp32 weights of convolutions or matrix products: there is nothing to make smaller", fv_model_info(it->model).path);
 }
 
 static int calibrate(Compression *it, bool ranges_only) {

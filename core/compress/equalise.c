@@ -2,7 +2,7 @@
  * quantization through weight equalization and bias correction", 2019). There both sides are weights; here weights have a scale per output channel, and it is the activation in
  * between that gains, with one scale for all its channels. So s_i follows r_i, the largest number seen in the channel: as r_i^0.3, for the columns of conv2 share scales, too, and
  * pay for what the activation gains (the exponent balances the two for 8-bit activations and weights of 5 to 8 bits; compare "SmoothQuant", Xiao et al. 2022). A depthwise conv2
- * has a scale for each channel and pays nothing: s_i follows r_i itself. */
+ * has a scale for each channel and pays nothing: where no other kind reads, s_i follows r_i itself. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
