@@ -134,7 +134,7 @@ static int count_scores(Compression *it, FvError *err) {
 static int compress(Compression *it) {
   FvError err;
   it->measure = (FvMeasure){.threads = it->options.threads, .device = "cpu", .progress = "measuring"};
-  it->search = (FvMeasure){.threads = it->options.threads, .device = "cpu"};
+  it->search = (FvMeasure){.threads = it->options.threads, .device = "cpu", .keeps_pictures = TRUE};
   it->params.threads = it->options.threads;
   it->params.progress = show_progress;
   it->params.progress_data = it;
