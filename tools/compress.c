@@ -104,7 +104,6 @@ static int open_pictures(Compression *it, FvError *err) {
   if (result == 0 && measures)
     result = fv_measured_pictures_init(&it->measure, &it->calibration, it->images, it->annotations, it->measured, it->model, &it->seen, err);
   if (result < 0 || it->budget == 0) return result;
-  it->params.budget = it->budget;
   it->params.measure = score_candidate;
   it->params.measure_data = it;
   it->search_annotated = it->annotations && !it->images; /* of other pictures they say nothing here */
@@ -242,6 +241,7 @@ static int check_pictures(const Compression *it) {
 
 static int check(Compression *it) {
   if (!it->output) return fv_fail_usage(command, "-o OUT.fovea is missing");
+  it->params.budget = it->budget;
   int result = fv_compress_words_read(command, &it->words, it->calibrate != NULL, &it->params, &it->nodes);
   if (result == FV_EXIT_OK) result = check_pictures(it);
   return result == FV_EXIT_OK ? check_entropy(it) : result;
@@ -286,7 +286,7 @@ static void finish(Compression *it) {
 }
 
 int fv_command_compress(int argc, char **argv) {
-  Compression it = {.pictures = 64, .measured = 500};
+  Compression it = {.words.rate = NAN, .pictures = 64, .measured = 500};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
     {"calibrate", 0, 0, G_OPTION_ARG_FILENAME, &it.calibrate, "Folder of pictures like those that the model will see; makes int8 the default", "DIR"},
@@ -299,7 +299,7 @@ int fv_command_compress(int argc, char **argv) {
     {"activations", 0, 0, G_OPTION_ARG_STRING, &it.words.activations, "int8 or fp32 (default int8 with narrow weights)", "FORM"},
     {"ranges", 0, 0, G_OPTION_ARG_STRING, &it.words.ranges, "How activations get their range: auto, minmax, percentile, kl or mse (default auto)", "METHOD"},
     {"rounding", 0, 0, G_OPTION_ARG_STRING, &it.words.rounding, "auto, nearest or gptq (default auto: gptq below 8 bits)", "METHOD"},
-    {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &it.words.rate, "How much rounding favours levels that take fewer bits in the file (default 0)", "WEIGHT"},
+    {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &it.words.rate, "How much rounding favours levels that take fewer bits in the file (default 1 below 8 bits, else 0)", "WEIGHT"},
     {"prune", 0, 0, G_OPTION_ARG_STRING, &it.words.prune, "magnitude:0.5, global:0.5, channels:0.3, 2:4, block4:0.7, auto:0.02 or list:FILE", "KIND:AMOUNT"},
     {"prune-steps", 0, 0, G_OPTION_ARG_INT, &it.words.prune_steps, "Prune in so many steps (default 1)", "N"},
     {"keep", 0, 0, G_OPTION_ARG_STRING_ARRAY, &it.words.keep, "Another form for a layer, * and ? allowed; repeatable", "NODE=FORM"},

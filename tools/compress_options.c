@@ -1,5 +1,6 @@
 #include "compress_options.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,10 +70,11 @@ static int read_methods(const char *command, const FvCompressWords *words, FvCom
   int range = words->ranges ? index_of(ranges, words->ranges) : 0, rounding = words->rounding ? index_of(roundings, words->rounding) : 0;
   if (range < 0) return fv_fail_usage(command, "--ranges '%s' is not auto, minmax, percentile, kl or mse", words->ranges);
   if (rounding < 0) return fv_fail_usage(command, "--rounding '%s' is not auto, nearest or gptq", words->rounding);
-  if (!(words->rate >= 0 && words->rate <= 1000)) return fv_fail_usage(command, "--rate must be 0 to 1000, not %g", words->rate);
+  if (!isnan(words->rate) && !(words->rate >= 0 && words->rate <= 1000)) return fv_fail_usage(command, "--rate must be 0 to 1000, not %g", words->rate);
   params->ranges = (FvRangeMethod)range;
   params->rounding = (FvRounding)rounding;
-  params->rate_weight = words->rate;
+  bool narrow = params->weights == FV_WEIGHT_CODEBOOK || (params->weights == FV_WEIGHT_INT && params->bits < 8) || params->budget > 0;
+  params->rate_weight = !isnan(words->rate) ? words->rate : narrow ? 1 : 0;
   params->no_equalisation = words->no_equalisation;
   params->no_bias_correction = words->no_bias_correction;
   return FV_EXIT_OK;
