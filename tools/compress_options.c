@@ -123,6 +123,15 @@ static int read_prune(const char *command, const FvCompressWords *words, FvCompr
   return FV_EXIT_OK;
 }
 
+/* FORM, or FORM/fp32. */
+static gboolean parse_node_form(char *text, FvNodeForm *node) {
+  char *slash = strchr(text, '/');
+  if (slash && strcmp(slash, "/fp32") != 0) return FALSE;
+  if (slash) *slash = '\0';
+  node->float_activations = slash != NULL;
+  return parse_form(text, &node->weights, &node->bits);
+}
+
 /* The last = parts them: names of nodes may hold one. The words are cut in place. */
 static int read_keep(const char *command, FvCompressWords *words, FvCompressParams *params, FvNodeForm **nodes) {
   int count = words->keep ? (int)g_strv_length(words->keep) : 0;
@@ -130,8 +139,8 @@ static int read_keep(const char *command, FvCompressWords *words, FvCompressPara
   for (int i = 0; i < count; i++) {
     FvNodeForm *node = &(*nodes)[i];
     char *equals = strrchr(words->keep[i], '=');
-    if (!equals || equals == words->keep[i] || !parse_form(equals + 1, &node->weights, &node->bits))
-      return fv_fail_usage(command, "--keep '%s' is not like NODE=fp32, NODE=int8 or NODE=codebook:16", words->keep[i]);
+    if (!equals || equals == words->keep[i] || !parse_node_form(equals + 1, node))
+      return fv_fail_usage(command, "--keep '%s' is not like NODE=fp32, NODE=int8, NODE=codebook:16 or, with its inputs in fp32, NODE=int8/fp32", words->keep[i]);
     *equals = '\0';
     node->node = words->keep[i];
   }

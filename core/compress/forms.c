@@ -49,6 +49,7 @@ static int apply_pattern(const FvGraph *graph, const FvNodeForm *wanted, FvLayer
     if (!has_weights || (strcmp(wanted->node, label) != 0 && fnmatch(wanted->node, label, 0) != 0)) continue; /* a name may hold brackets */
     forms[n].weights = wanted->weights;
     forms[n].bits = wanted->bits;
+    forms[n].activations = forms[n].activations && !wanted->float_activations;
     found++;
   }
   return found ? 0 : fv_error_set(err, FV_ERR_INVALID, "no convolution or matrix product is called '%.200s'; fovea inspect --layers lists them", wanted->node);
