@@ -31,6 +31,7 @@ typedef struct FvNodeForm {
   const char *node;  /* a name, or a pattern with * and ? */
   FvWeightForm weights;
   int bits;          /* of FV_WEIGHT_INT: 3 to 8; entries of a codebook: 2 to 256 */
+  bool float_activations; /* it computes in f32, whatever its weights are */
 } FvNodeForm;
 
 typedef struct FvPruneParams {
