@@ -179,6 +179,10 @@ const KernelCase kernel_cases[] = {
   {.name = "shuffle 3", .op = "ChannelShuffle", .domain = "fovea", .inputs = "f32[1,24,5,5]", .attributes = "groups=3"},
   {.name = "concat and shuffle", .op = "ConcatShuffle", .domain = "fovea", .inputs = "f32[1,29,5,7] f32[1,29,5,7]", .attributes = ""},
 
+  {.name = "concat and shuffle bytes", .op = "ConcatShuffle", .domain = "fovea", .inputs = "u8[2,58,5,7] u8[2,58,5,7]", .attributes = ""},
+  {.name = "concat and shuffle bytes, odd", .op = "ConcatShuffle", .domain = "fovea", .inputs = "i8[1,9,5,7] i8[1,9,5,7]", .attributes = ""},
+  {.name = "copy bytes, odd", .op = "Copy", .domain = "fovea", .inputs = "i8[2,9,5,7]", .attributes = ""},
+
   /* pooling */
   ONE("MaxPool 3x3 stride 2", "MaxPool", "f32[1,24,160,160]", K3S2, BENCH),
   ONE("MaxPool 3x3 odd", "MaxPool", "f32[2,9,11,5]", K3S2),
