@@ -39,7 +39,11 @@ bool fv_vk_chain_takes(const FvVkKernel *kernel, const FvNode *node, FvVkChainOp
 
 static bool walk_of(const FvTensor *y, const FvTensor *const *inputs, int count, FvVkWalk *walk) {
   const FvTensor *tensors[FV_VK_WALK_TENSORS] = {y};
-  for (int i = 0; i < count; i++) tensors[1 + i] = inputs[i];
+  if (!fv_vk_is_f32(y)) return false;
+  for (int i = 0; i < count; i++) {
+    tensors[1 + i] = inputs[i];
+    if (!fv_vk_is_f32(inputs[i])) return false;
+  }
   fv_vk_walk(tensors, 1 + count, walk);
   for (int t = 0; t <= count; t++)
     for (int d = 0; d < walk->rank; d++)
