@@ -193,8 +193,9 @@ static int combine(Search *search, FvError *err) {
 
 int fv_vulkan_combine(FvPlan *plan, FvError *err) {
   if (plan->flags & FV_PLAN_NO_FUSION) return 0;
+  size_t steps = (size_t)plan->step_count + 1;
   Search search = {.plan = plan, .users = calloc((size_t)plan->layout.buffer_count + 1, sizeof *search.users),
-                   .operations = calloc((size_t)plan->step_count + 1, sizeof *search.operations), .takes = calloc((size_t)plan->step_count + 1, sizeof *search.takes)};
+                   .operations = calloc(steps, sizeof *search.operations), .takes = calloc(steps, sizeof *search.takes)};
   int result = search.users && search.operations && search.takes ? combine(&search, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   free(search.takes);
   free(search.operations);
