@@ -29,18 +29,29 @@ uint word(int at) { return texelFetch(sample_texels, at).x; }
 #else
 uint word(int at) { return weight_words[at]; }
 #endif
-float byte_at(int at) { return float(bitfieldExtract(word(at >> 2), (at & 3) * 8, 8)); }
-
 float lerp(float a, float b, float weight) {
   precise float mixed = a + (b - a) * weight;
   return mixed;
 }
+vec3 lerp(vec3 a, vec3 b, float weight) { return vec3(lerp(a.x, b.x, weight), lerp(a.y, b.y, weight), lerp(a.z, b.z, weight)); }
 
-float taps(int table, int byte, int step, int x, int y) {
+float byte_at(int at) { return float(bitfieldExtract(word(at >> 2), (at & 3) * 8, 8)); }
+
+/* Some bytes of the sample at a position. Rows begin at words: only samples of three bytes lie across two. */
+vec3 sample_at(int at, int size, ivec3 bytes) {
+  if (size == 3) return vec3(byte_at(at + bytes.x), byte_at(at + bytes.y), byte_at(at + bytes.z));
+  uint all = word(at >> 2);
+  ivec3 shift = (ivec3(at & 3) + bytes) * 8;
+  return vec3(bitfieldExtract(all, shift.x, 8), bitfieldExtract(all, shift.y, 8), bitfieldExtract(all, shift.z, 8));
+}
+
+/* Up to three components of one sampler; those that are not wanted repeat another. */
+vec3 taps(int table, int step, ivec3 bytes, int x, int y) {
   int left = int(word(table + x)), lines = table + 2 * push.columns + y;
   float across = uintBitsToFloat(word(table + push.columns + x)), down = uintBitsToFloat(word(lines + 2 * push.lines));
-  int upper = int(word(lines)) + left + byte, lower = int(word(lines + push.lines)) + left + byte;
-  return lerp(lerp(byte_at(upper), byte_at(upper + step), across), lerp(byte_at(lower), byte_at(lower + step), across), down);
+  int upper = int(word(lines)) + left, lower = int(word(lines + push.lines)) + left;
+  vec3 top = lerp(sample_at(upper, step, bytes), sample_at(upper + step, step, bytes), across);
+  return lerp(top, lerp(sample_at(lower, step, bytes), sample_at(lower + step, step, bytes), across), down);
 }
 
 float clamp_byte(float v) { return min(max(v, 0), 255); }
@@ -83,9 +94,9 @@ void main() {
     for (int c = 0; c < CHANNELS; c++) put(at, c, push.pad[c]);
     return;
   }
-  const int first = push.table[0], second = push.table[SAMPLER_1], third = push.table[SAMPLER_2];
-  vec3 v = vec3(taps(first, BYTE_0, STEP_0, x, y));
-  if (COMPONENTS == 3) v.yz = vec2(taps(second, BYTE_1, STEP_1, x, y), taps(third, BYTE_2, STEP_2, x, y));
+  vec3 v = taps(push.table[0], STEP_0, SAMPLER_2 == 0 ? ivec3(BYTE_0, BYTE_1, BYTE_2) : ivec3(BYTE_0), x, y);
+  if (SAMPLER_1 != 0) v.yz = taps(push.table[SAMPLER_1], STEP_1, ivec3(BYTE_1, BYTE_2, BYTE_2), x, y).xy;
+  if (SAMPLER_2 > SAMPLER_1) v.z = taps(push.table[SAMPLER_2], STEP_2, ivec3(BYTE_2), x, y).x;
   if (CHANNELS == 1) {
     put_pixel(at, 0, COMPONENTS == 3 ? luma(v) : plain(v.x));
     return;
