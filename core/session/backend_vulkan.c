@@ -107,10 +107,24 @@ static void vulkan_session_close(FvSession *session) {
   free(state);
 }
 
+/* Lengths that were found on the way, and of what was made from such tensors element by element. */
+static void set_lengths(FvSession *session, const FvVkRunner *runner) {
+  const FvPlan *plan = session->plan;
+  for (int s = 0; s < plan->step_count; s++) {
+    const FvStep *step = &plan->steps[s];
+    if (!step->is_dynamic) continue;
+    int64_t rows = fv_vk_runner_rows(runner, 0, s);
+    if (rows < 0) rows = session->tensors[step->in[0]].dims[0];
+    for (int i = 0; i < step->node->output_count; i++)
+      if (step->out[i] >= 0) session->tensors[step->out[i]].dims[0] = rows;
+  }
+}
+
 int fv_vulkan_run(FvSession *session, FvError *err) {
   FvVkRunner *runner = ((VulkanSession *)session->state)->runner;
   int result = fv_vk_runner_submit(runner, 0, err);
   if (result == 0) result = fv_vk_runner_wait(runner, 0, err);
+  if (result == 0) set_lengths(session, runner);
   if (result == 0 && session->step_ns) fv_vk_runner_times(runner, 0, session->step_ns);
   return result;
 }

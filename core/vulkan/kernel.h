@@ -25,6 +25,7 @@ struct FvVkKernel {
   void (*pack)(const FvKernelQuery *query, void *packed); /* packed is zeroed */
   size_t (*scratch_size)(const FvKernelQuery *query);     /* bytes between this row's launches; NULL: none */
   int (*emit)(FvVkEmit *emit);
+  bool on_host; /* no shader: the operator's reference runs between two command buffers; for what depends on data, such as lengths. No emit. */
 };
 
 /* A tensor as a shader addresses it. */

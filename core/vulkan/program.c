@@ -300,16 +300,39 @@ static int emit_step(Build *build, int s) {
   return 0;
 }
 
+static void make_port(const FvVkOperand *operand, FvVkPort *port, int64_t *staging) {
+  if (!touches_arena(operand)) return;
+  FvVkRange range = range_of(operand);
+  int64_t begin = range.begin / ALIGNMENT * ALIGNMENT, end = rounded(range.end);
+  *port = (FvVkPort){true, operand->offset, begin, end - begin, *staging};
+  *staging += end - begin;
+}
+
+/* What the host reads is copied out, and what it writes is copied in, beside the graph's inputs and outputs. */
+static int add_host_step(Build *build, int s) {
+  FvVkProgram *program = build->program;
+  const FvVkStep *step = &build->steps[s];
+  int in = step->node->input_count, out = step->node->output_count;
+  if (program->host_count == FV_VK_MAX_HOSTS || in + out > FV_VK_HOST_IO)
+    return fv_error_set(build->err, FV_ERR_LIMIT, "node '%s' (%s): too many steps for the host", fv_node_label(step->node), step->node->op->name);
+  FvVkHostStep *hosts = realloc(program->hosts, (size_t)(program->host_count + 1) * sizeof *hosts);
+  if (!hosts) return fv_error_set(build->err, FV_ERR_NO_MEMORY, "out of memory");
+  program->hosts = hosts;
+  FvVkHostStep *host = &hosts[program->host_count++];
+  *host = (FvVkHostStep){.node = step->node, .step = s, .first_dispatch = program->dispatch_count};
+  for (int i = 0; i < in + out; i++) {
+    const FvVkOperand *operand = i < in ? &step->in[i] : &step->out[i - in];
+    host->tensors[i] = operand->present ? operand->tensor : (FvTensor){0};
+    make_port(operand, &host->ports[i], i < in ? &program->staging_out_bytes : &program->staging_in_bytes);
+  }
+  program->read_count = program->write_count = 0;
+  return 0;
+}
+
 static int make_ports(const FvVkOperand *operands, int count, FvVkPort **ports, int64_t *staging) {
   *ports = calloc((size_t)count + 1, sizeof **ports);
   if (!*ports) return FV_ERR_NO_MEMORY;
-  for (int i = 0; i < count; i++) {
-    if (!touches_arena(&operands[i])) continue;
-    FvVkRange range = range_of(&operands[i]);
-    int64_t begin = range.begin / ALIGNMENT * ALIGNMENT, end = rounded(range.end);
-    (*ports)[i] = (FvVkPort){true, operands[i].offset, begin, end - begin, *staging};
-    *staging += end - begin;
-  }
+  for (int i = 0; i < count; i++) make_port(&operands[i], &(*ports)[i], staging);
   return 0;
 }
 
@@ -330,7 +353,7 @@ static int build_program(Build *build) {
   result = check_size(program, program->zeros_begin, build->weights.bytes, build->err);
   program->texel = program->device->texel && fv_vk_fits_texel(program->device, program->zeros_begin + (1 << 20)) && fv_vk_fits_texel(program->device, build->weights.bytes + SLACK);
   if (result == 0) result = upload_weights(build);
-  for (int s = 0; s < params->step_count && result == 0; s++) result = emit_step(build, s);
+  for (int s = 0; s < params->step_count && result == 0; s++) result = build->steps[s].kernel->on_host ? add_host_step(build, s) : emit_step(build, s);
   program->step_count = params->step_count;
   program->arena_bytes = program->zeros_begin + program->zeros_bytes + SLACK;
   if (result == 0) result = check_size(program, program->arena_bytes, build->weights.bytes, build->err);
@@ -379,6 +402,7 @@ void fv_vk_program_destroy(FvVkProgram **program) {
   *program = NULL;
   fv_vk_buffer_destroy(old->device, &old->weights);
   free(old->dispatches);
+  free(old->hosts);
   free(old->inputs);
   free(old->outputs);
   free(old->reads);

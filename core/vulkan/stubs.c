@@ -70,4 +70,5 @@ int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t
   (void)runner, (void)frame, (void)chosen, (void)bytes;
   return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
+int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step) { return (void)runner, (void)frame, (void)step, -1; }
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }

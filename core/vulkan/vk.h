@@ -55,7 +55,8 @@ typedef struct FvVkProgramParams {
   int input_count, output_count;
 } FvVkProgramParams;
 
-/* Packs and uploads weights, makes pipelines, orders dispatches. Borrows nothing from params, and keeps the device. */
+/* Packs and uploads weights, makes pipelines, orders dispatches. Keeps the device; borrows nothing from params but nodes and
+ * constants of steps that the host takes. */
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
@@ -74,6 +75,8 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index);
 /* Starts a frame whose inputs are filled; they must stay until wait returns. */
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err);
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err);
+/* How many rows (dims[0]) the output of a step has, where the host took it: its length depends on the data. -1 for all other steps. */
+int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step);
 
 /* A group of a picture's components that are sampled together. Where in a row's bytes each output column's left sample lies, and how much the right one,
  * `step` bytes on, weighs; the same for lines and the row below. Tables are the caller's, read during the call. */
