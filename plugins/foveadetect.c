@@ -16,6 +16,7 @@
  */
 #include "foveadetect.h"
 
+#include <gst/allocators/gstdmabuf.h>
 #include <gst/video/video.h>
 
 #include "engine.h"
@@ -27,9 +28,15 @@ GST_DEBUG_CATEGORY_STATIC(fovea_detect_debug);
 #define GST_CAT_DEFAULT fovea_detect_debug
 
 #define FORMATS "{ NV12, I420, YUY2, RGB, BGR, RGBA, BGRA, RGBx, BGRx, GRAY8 }"
-#define CAPS                                                               \
-  "video/x-raw, format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY( \
+#define FIELDS                                                              \
+  ", format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY(             \
     FV_MAX_FRAME_SIDE) " ], height=(int)[ 1, " G_STRINGIFY(FV_MAX_FRAME_SIDE) " ], framerate=(fraction)[ 0/1, 2147483647/1 ]"
+#ifdef HAVE_GST_VULKAN
+#define VULKAN_CAPS "; video/x-raw(" FOVEA_CAPS_FEATURE_VULKAN_IMAGE ")" FIELDS
+#else
+#define VULKAN_CAPS
+#endif
+#define CAPS "video/x-raw" FIELDS "; video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")" FIELDS VULKAN_CAPS
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
@@ -113,12 +120,14 @@ struct _GstFoveaDetect {
   guint load_serial;        /* of the newest request to load */
   gchar *device;            /* that the running plan was made for */
   const gchar *family;      /* of the running model */
+  gboolean imports_dma;     /* its device does */
   FoveaSharedPlan *shared;  /* the running engine's */
   guint64 weight_bytes;     /* in the memory of its device, shared with other elements */
 
   /* worker only, or while no worker runs */
   FoveaEngine *engine;
   GstVideoInfo info;
+  FoveaView view;
   GstSegment segment;
   GArray *objects;           /* FoveaObject of the last analysis */
   GstClockTime objects_time; /* running time of the frame they came from */
@@ -210,6 +219,7 @@ static void take_engine(GstFoveaDetect *self, FoveaEngine *engine) {
   g_free(self->device);
   self->device = engine ? g_strdup(fv_plan_info(fovea_plan_get(engine->shared)).device) : NULL;
   self->family = engine ? fv_family_name(engine->description->family) : NULL;
+  self->imports_dma = engine && fovea_engine_imports_dma(engine);
   self->shared = engine ? engine->shared : NULL;
   self->weight_bytes = engine ? (guint64)fv_plan_info(fovea_plan_get(engine->shared)).weight_bytes : 0;
   if (engine)
@@ -290,6 +300,7 @@ static void close_engine(GstFoveaDetect *self) {
   g_mutex_unlock(&self->lock);
   fovea_engine_free(next);
   take_engine(self, NULL);
+  fovea_view_finish(&self->view);
 }
 
 /* Tells applications by an element message, and people by a warning. */
@@ -351,18 +362,17 @@ static gboolean wants_analysis(GstFoveaDetect *self, const Tuning *tuning, gbool
 }
 
 static gboolean analyse(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *tuning) {
-  GstVideoFrame video;
-  if (!gst_video_frame_map(&video, &self->info, buffer, GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
-    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("A frame is smaller than its caps say."), (NULL));
-    return FALSE;
-  }
   FvError err = {FV_OK, ""};
   gint64 start = g_get_monotonic_time();
-  int rc = fovea_engine_detect(self->engine, &video, &tuning->detect, self->objects, &err);
+  if (!fovea_view_open(&self->view, buffer, &self->info, fovea_engine_imports_dma(self->engine), &err)) {
+    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", err.message), (NULL));
+    return FALSE;
+  }
+  int rc = fovea_engine_detect(self->engine, &self->view, &tuning->detect, self->objects, &err);
   if (rc < 0 && fall_back(self, tuning, &err))
-    rc = fovea_engine_detect(self->engine, &video, &tuning->detect, self->objects, &err);
+    rc = fovea_engine_detect(self->engine, &self->view, &tuning->detect, self->objects, &err);
   guint64 total = (guint64)(g_get_monotonic_time() - start) * 1000;
-  gst_video_frame_unmap(&video);
+  fovea_view_close(&self->view);
   if (rc < 0) {
     post_error(self, GST_MESSAGE_ERROR, &err);
     return FALSE;
@@ -832,8 +842,32 @@ static gboolean query_allocation(GstFoveaDetect *self, GstQuery *query) {
   return TRUE;
 }
 
+static gboolean is_not_dma(GstCapsFeatures *features, GstStructure *structure, gpointer data) {
+  return !gst_caps_features_contains(features, GST_CAPS_FEATURE_MEMORY_DMABUF);
+}
+
+/* DMA buffers are asked for only where the device takes them as they are: mapped, they are slower to read than other memory. */
+static gboolean query_caps(GstFoveaDetect *self, GstPad *pad, GstQuery *query) {
+  GstCaps *caps;
+  if (!gst_pad_query_default(pad, GST_OBJECT(self), query))
+    return FALSE;
+  g_mutex_lock(&self->lock);
+  gboolean imports_dma = self->imports_dma;
+  g_mutex_unlock(&self->lock);
+  if (imports_dma)
+    return TRUE;
+  gst_query_parse_caps_result(query, &caps);
+  caps = gst_caps_copy(caps);
+  gst_caps_filter_and_map_in_place(caps, is_not_dma, NULL);
+  gst_query_set_caps_result(query, caps);
+  gst_caps_unref(caps);
+  return TRUE;
+}
+
 static gboolean sink_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(parent);
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS)
+    return query_caps(self, pad, query);
   if (!GST_QUERY_IS_SERIALIZED(query))
     return gst_pad_query_default(pad, parent, query);
   if (!wait_drained(self))

@@ -8,11 +8,24 @@
 #include "cpu/families.h"
 #include "cpu/qconv.h"
 
+/* Weights are bytes for instructions on four of them; else taps 0 and 2, then 1 and 3, as pairs of 16 bits, exact whatever they are. */
+enum { DW_WEIGHT_BYTES = FV_DOT == FV_DOT_EXACT ? 4 : 8 };
+
+typedef struct DwOut {
+  float slope;
+  int16_t zero;
+  uint8_t low, high;
+} DwOut;
+
 #if defined(FV_ISA_NEON)
 enum { DW_BYTES = 16 };
 typedef uint8x16_t DwBytes;
 typedef int32x4_t DwInt;
-FV_INLINE DwBytes dw_load(const uint8_t *p) { return veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80)); }
+#if defined(FV_ISA_NEON_DOT)
+FV_INLINE DwBytes dw_load(const uint8_t *p) { return veorq_u8(vld1q_u8(p), vdupq_n_u8(FV_DOT_OFFSET)); }
+#else
+FV_INLINE DwBytes dw_load(const uint8_t *p) { return vld1q_u8(p); }
+#endif
 FV_INLINE DwBytes dw_zero(void) { return vdupq_n_u8(0); }
 FV_INLINE DwInt dw_load_int(const int32_t *p) { return vld1q_s32(p); }
 FV_INLINE void dw_interleave(DwInt out[2], DwBytes a, DwBytes b, DwBytes c, DwBytes d, const int half) {
@@ -20,13 +33,13 @@ FV_INLINE void dw_interleave(DwInt out[2], DwBytes a, DwBytes b, DwBytes c, DwBy
   out[0] = vreinterpretq_s32_u16(vzip1q_u16(ab, cd));
   out[1] = vreinterpretq_s32_u16(vzip2q_u16(ab, cd));
 }
-enum { DW_WEIGHT_BYTES = 4, DW_OFFSET = 128 };
-FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) { return vdotq_s32(acc, vreinterpretq_s8_s32(x), vreinterpretq_s8_u8(vld1q_u8(w))); }
-typedef struct DwOut {
-  float slope;
-  int16_t zero;
-  uint8_t low, high;
-} DwOut;
+#if defined(FV_ISA_NEON_DOT)
+FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) { return fv_int_dot4(acc, x, vreinterpretq_s32_u8(vld1q_u8(w))); }
+#else
+FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) {
+  return fv_int_dot(fv_int_dot(acc, fv_int_even(x), fv_int_load(w)), fv_int_odd(x), fv_int_load(w + 16));
+}
+#endif
 FV_INLINE int32x4_t dw_steps(DwInt sum, const float *factors, float slope) {
   float32x4_t steps = vmulq_f32(vcvtq_f32_s32(sum), vld1q_f32(factors));
   if (slope != 1) steps = vmaxq_f32(steps, vmulq_f32(steps, vdupq_n_f32(slope)));
@@ -55,24 +68,15 @@ FV_INLINE void dw_interleave(DwInt out[2], DwBytes a, DwBytes b, DwBytes c, DwBy
   out[0] = _mm256_unpacklo_epi16(ab, cd);
   out[1] = _mm256_unpackhi_epi16(ab, cd);
 }
-enum { DW_OFFSET = 0 };
 #if defined(FV_ISA_AVX512_VNNI)
-enum { DW_WEIGHT_BYTES = 4 };
 FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) { return _mm256_dpbusd_epi32(acc, x, _mm256_loadu_si256((const __m256i *)w)); }
 #else
-/* Taps 0 and 2, then 1 and 3, as pairs of 16 bits: exact whatever the weights. */
-enum { DW_WEIGHT_BYTES = 8 };
 FV_INLINE DwInt dw_dot(DwInt acc, DwInt x, const uint8_t *w) {
   __m256i even = _mm256_and_si256(x, _mm256_set1_epi16(0xff)), odd = _mm256_srli_epi16(x, 8);
   acc = _mm256_add_epi32(acc, _mm256_madd_epi16(even, _mm256_loadu_si256((const __m256i *)w)));
   return _mm256_add_epi32(acc, _mm256_madd_epi16(odd, _mm256_loadu_si256((const __m256i *)(w + 32))));
 }
 #endif
-typedef struct DwOut {
-  float slope;
-  int16_t zero;
-  uint8_t low, high;
-} DwOut;
 FV_INLINE __m256i dw_steps(DwInt sum, const float *factors, float slope) {
   __m256 steps = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(factors));
   if (slope != 1) steps = _mm256_max_ps(steps, _mm256_mul_ps(steps, _mm256_set1_ps(slope)));
@@ -144,12 +148,10 @@ static size_t packed_size(const FvKernelQuery *q) {
 }
 
 static void put_weight(uint8_t *weights, int lane, int row, int32_t value) {
-#if defined(FV_ISA_AVX512_VNNI) || defined(FV_ISA_NEON)
-  weights[lane * 4 + row] = (uint8_t)value;
-#else
-  int16_t *pairs = (int16_t *)(weights + row % 2 * 32);
-  pairs[lane * 2 + row / 2] = (int16_t)value;
-#endif
+  if (DW_WEIGHT_BYTES == 4)
+    weights[lane * 4 + row] = (uint8_t)value;
+  else
+    ((int16_t *)(weights + row % 2 * DW_BYTES))[lane * 2 + row / 2] = (int16_t)value;
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
@@ -172,7 +174,7 @@ static void pack(const FvKernelQuery *q, void *packed) {
           put_weight(weights + ((ky / 4 * w->kw + kx) * 4 + reg) * LANES * DW_WEIGHT_BYTES, lane, (int)(ky % 4), value);
           sum += value;
         }
-        bias[reg * LANES + lane] = (int32_t)(fv_qconv_bias(q, m) + (DW_OFFSET - zero) * sum);
+        bias[reg * LANES + lane] = (int32_t)(fv_qconv_bias(q, m) + (FV_DOT_OFFSET - zero) * sum);
         factors[reg * LANES + lane] = fv_qconv_multiplier(q, m);
       }
   }

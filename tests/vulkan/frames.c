@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver.h"
 #include "session/vulkan_internal.h"
 #include "vulkan/device.h"
 
@@ -245,12 +246,13 @@ int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
-  g_setenv("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv("FOVEA_CACHE_DIR", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/frames/formats-texel", test_formats_texel);
   g_test_add_func("/vulkan/frames/formats-storage", test_formats_storage);

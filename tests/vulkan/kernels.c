@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "driver.h"
 #include "subject.h"
 #include "vulkan/device.h"
 #include "vulkan/vk.h"
@@ -201,6 +202,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < kernel_case_count && bench; i++)
     if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
   if (!bench && !word) check_without_int64(device);
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   if (bench) return 0;
   check_path("storage", word);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver.h"
 #include "vulkan/device.h"
 #include "vulkan/vk.h"
 
@@ -274,6 +275,7 @@ int main(int argc, char **argv) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/sessions/clean/the-same-numbers-every-run", test_same_numbers);
   g_test_add_func("/vulkan/sessions/ways-of-running-agree", test_ways_of_running);

@@ -31,7 +31,7 @@ typedef enum FvPlanFlags {
 typedef struct FvPlanParams {
   /* "cpu", "vulkan", "vulkan:N", "vulkan:NAME" or "auto", which NULL is too. "auto" is what the environment's FOVEA_DEVICE names, where it is set; else the
    * device that runs this model fastest. It is measured once, which can take seconds, and remembered in the cache folder for this model, shapes, machine and
-   * drivers. Where the CPU needs at most 5 ms a run nothing else is tried. docs/vulkan.md tells the rest. */
+   * drivers. Where the CPU needs at most 5 ms a run nothing else is tried; a model that was made in memory (fv_compress) stays on the CPU. docs/vulkan.md tells the rest. */
   const char *device;
   int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
   unsigned flags;     /* FvPlanFlags */
