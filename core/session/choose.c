@@ -235,7 +235,7 @@ static bool recall(FvModel *model, const FvPlanParams *params, FvPlan **plan) {
 
 /* What no file stands for, such as the candidates of compression, is one of many and soon gone. */
 static bool is_worth_measuring(const FvModel *model, const FvPlanParams *params) {
-  return !(params->flags & FV_PLAN_NO_MEASURE) && fv_model_info(model).file_bytes > 0;
+  return !(params->flags & FV_PLAN_NO_MEASURE) && *fv_model_sha256(model);
 }
 
 int fv_plan_choose(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err) {

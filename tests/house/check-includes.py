@@ -11,6 +11,7 @@ import sys
 CORE = {
     "base": [],
     "entropy": ["base"],
+    "spool": ["base"],
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
