@@ -1,5 +1,6 @@
-/* Streams of the entropy coders. The input is u8 what, u8 row, u16 count, and bytes. what below 128 names a coder (modulo their number), which
- * decodes the bytes as a stream of count elements; otherwise every coder takes the bytes as data and must give them back. */
+/* Streams of the entropy coders. The input is u8 what, u8 row, u16 count, and bytes. what below 224 names a coder (modulo their number), which
+ * decodes the bytes as a stream of count elements; otherwise one takes the bytes as
+ * data and must give them back: which one is left to fv_coder_choose, or what - 224 modulo their number. Most inputs are decoded, since coding takes a hundred times longer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 
 #include "fuzz.h"
 
-enum { HEADER_BYTES = 4, ENCODE = 128, MAX_DATA = 1 << 16 };
+enum { HEADER_BYTES = 4, ENCODE = 224, MAX_DATA = 1 << 16 };
 
 static void decode(int id, const uint8_t *coded, size_t size, FvCodeShape shape) {
   FvError err = {0};
@@ -46,7 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   shape.count = size - HEADER_BYTES;
-  for (int id = 0; id < FV_CODER_COUNT; id++) round_trip(id, data + HEADER_BYTES, shape);
-  choose(data + HEADER_BYTES, shape);
+  int which = (data[0] - ENCODE) % (FV_CODER_COUNT + 1);
+  if (which < FV_CODER_COUNT)
+    round_trip(which, data + HEADER_BYTES, shape);
+  else
+    choose(data + HEADER_BYTES, shape);
   return 0;
 }

@@ -18,8 +18,9 @@ static int write_seed(const char *directory, const char *kind, const char *name,
   return fclose(file);
 }
 
-static int write_kind(const char *directory, const char *kind, const int8_t *data, int row) {
-  int failed = write_seed(directory, kind, "data", 128, row, data, COUNT) < 0;
+/* coder: what the fuzz target codes the data by; FV_CODER_COUNT leaves the choice to fv_coder_choose. */
+static int write_kind(const char *directory, const char *kind, const int8_t *data, int row, int coder) {
+  int failed = write_seed(directory, kind, "data", 224 + coder, row, data, COUNT) < 0;
   for (int id = 0; id < FV_CODER_COUNT; id++) {
     FvBytes coded = {0};
     failed |= fv_coder_encode(id, data, (FvCodeShape){COUNT, (size_t)row}, &coded, NULL) < 0 ||
@@ -33,11 +34,11 @@ int main(int argc, char **argv) {
   int8_t data[COUNT];
   if (argc != 2) return fprintf(stderr, "make-coder-seeds DIRECTORY\n"), 1;
   fill_weights(data, COUNT, ROW, 4, 1);
-  int failed = write_kind(argv[1], "weights", data, ROW);
+  int failed = write_kind(argv[1], "weights", data, ROW, FV_CODER_RANGE);
   fill_laplace(data, COUNT, 30, 2);
-  failed |= write_kind(argv[1], "wide", data, 0);
+  failed |= write_kind(argv[1], "wide", data, 0, FV_CODER_RANS);
   memset(data, -128, COUNT);
-  failed |= write_kind(argv[1], "same", data, ROW);
+  failed |= write_kind(argv[1], "same", data, ROW, FV_CODER_COUNT);
   for (int i = 0; i < COUNT; i++) data[i] = "one scale, two scales; "[i % 23];
-  return failed | write_kind(argv[1], "text", data, 0);
+  return failed | write_kind(argv[1], "text", data, 0, FV_CODER_LZ77);
 }

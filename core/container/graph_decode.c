@@ -401,7 +401,8 @@ static int decode(Decoder *d, FvWeightBytes weights) {
 
 int fv_graph_decode(const void *graph_bytes, size_t graph_size, FvWeightBytes weights, FvModelFile *file, bool *borrows, FvError *err) {
   FvModelFile found = {.graph = fv_graph_create()};
-  Decoder d = {.reader = {.at = graph_bytes, .end = (const uint8_t *)graph_bytes + graph_size}, .graph = found.graph, .file = &found, .err = err};
+  const uint8_t *at = graph_size ? graph_bytes : (const uint8_t *)"";
+  Decoder d = {.reader = {.at = at, .end = at + graph_size}, .graph = found.graph, .file = &found, .err = err};
   if (!found.graph) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   fv_names_init(&d.names);
   int result = decode(&d, weights);
