@@ -15,7 +15,7 @@ CORE = {
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
-    "vulkan": ["ops", "ir", "base"],
+    "vulkan": ["entropy", "ops", "ir", "base"],
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],

@@ -207,7 +207,7 @@ int main(int argc, char **argv) {
   if (bench) return 0;
   check_path("storage", word);
   check_path("texel", word);
-  check_path("storage,dot", word ? word : "qlinear conv"); /* where the device has dot products, fast ones or not */
+  check_path("storage,dot", word ? word : "qlinear conv 1x1 all"); /* where the device has dot products, fast ones or not */
   printf("1..%d\n# %d kernel runs\n", line, runs);
   return failures || !line ? 1 : 0;
 }
