@@ -44,19 +44,28 @@ static bool describe(const FvKernelQuery *q, bool pairs, QDot *d) {
 static int32_t weight_zero(const FvKernelQuery *q, int64_t m) { return fv_q_zero(q->in[5], m) - (q->in[3]->dtype == FV_DTYPE_U8 ? 128 : 0); }
 
 #if FV_DOT == FV_DOT_SATURATING
-/* Pairs of products are added in 16 bits first: 255 times the weights of one sign must fit. */
-static bool weights_fit(const FvKernelQuery *q, const QDot *d) {
+/* Pairs of products, neighbours as they are packed, are added in 16 bits first: 255 times the weights of one sign must fit. */
+static bool channel_fits(const FvKernelQuery *q, const QDot *d, int64_t m) {
   const FvQConv *c = &d->c;
-  for (int64_t m = 0; m < c->out.c; m++) {
-    int32_t zero = weight_zero(q, m);
-    for (int64_t tap = 0; tap < d->taps; tap++) {
-      int64_t begin = tap * c->kc, end = d->gathered ? c->depth : begin + c->kc;
-      for (int64_t k = begin; k < end; k += 2) {
-        int32_t a = fv_qconv_weight(q, c, m, k) + zero, b = k + 1 < end ? fv_qconv_weight(q, c, m, k + 1) + zero : 0;
-        if ((a > 0 ? a : 0) + (b > 0 ? b : 0) > 128 || (a < 0 ? a : 0) + (b < 0 ? b : 0) < -128) return false;
-      }
+  int32_t zero = weight_zero(q, m), above = 0, below = 0;
+  int64_t at = 0; /* in the packed row, whose taps begin with a quad of their own unless it is gathered */
+  for (int64_t tap = 0; tap < c->taps; tap++) {
+    FvQTap filter = fv_qconv_tap(q, c, m, tap);
+    if (!d->gathered) at = 0;
+    for (int64_t channel = 0; channel < c->kc; channel++, at++) {
+      int32_t w = fv_qtap_weight(&filter, channel) + zero;
+      if (at % 2 == 0) above = below = 0;
+      above += w > 0 ? w : 0;
+      below += w < 0 ? w : 0;
+      if (above > 128 || below < -128) return false;
     }
   }
+  return true;
+}
+
+static bool weights_fit(const FvKernelQuery *q, const QDot *d) {
+  for (int64_t m = 0; m < d->c.out.c; m++)
+    if (!channel_fits(q, d, m)) return false;
   return true;
 }
 #elif FV_DOT == FV_DOT_EXACT

@@ -82,6 +82,38 @@ static void reference_leaky_relu(const FvKernelCall *call) {
 }
 static void reference_sigmoid(const FvKernelCall *call) { run_unary(call, (FvActivation){FV_ACTIVATION_SIGMOID, 0, 0}); }
 
+/* Softmax over one dimension or, before version 13 of Softmax, which attribute opset names, over all from axis on. */
+static int infer_softmax(FvNode *node, FvInfer *infer) {
+  const FvValue *x = fv_infer_need_quantised(node, 0, infer);
+  FvSoftmaxParams *params = x ? fv_infer_params(node, infer, sizeof *params) : NULL;
+  if (!params) return fv_infer_failed(infer);
+  params->flatten = fv_node_int(node, "opset", 13) < 13;
+  int rc = fv_infer_axis(fv_node_int(node, "axis", params->flatten ? 1 : -1), x->rank, &params->axis, infer);
+  if (!rc) rc = infer_target(node, 3, x, infer);
+  return rc ? rc : fv_infer_output_like(node, 0, x, infer);
+}
+
+static void reference_softmax(const FvKernelCall *call) {
+  const FvSoftmaxParams *params = call->node->params;
+  const FvTensor *const *in = call->in, *x = in[0], *y = call->out[0], *y_zero = call->node->input_count > 4 ? in[4] : NULL;
+  float y_scale = (float)fv_quant_param(in[3], 0);
+  int axis = params->axis, axes = params->flatten ? x->rank - axis : 1;
+  int64_t index[FV_MAX_RANK] = {0}, others[FV_MAX_RANK];
+  if (fv_tensor_count(y) == 0) return;
+  for (int d = 0; d < x->rank; d++) others[d] = d >= axis && d < axis + axes ? 1 : x->dims[d];
+  do { /* the odometer of the summed dimensions ends where it began, at zeros */
+    double top = -INFINITY, sum = 0;
+    do top = fmax(top, real_value(x, fv_offset(x, index), in[1], in[2]));
+    while (fv_index_next(index + axis, x->dims + axis, axes));
+    do sum += exp(real_value(x, fv_offset(x, index), in[1], in[2]) - top);
+    while (fv_index_next(index + axis, x->dims + axis, axes));
+    do {
+      float value = (float)(exp(real_value(x, fv_offset(x, index), in[1], in[2]) - top) / sum);
+      fv_store_quantised(y, fv_offset(y, index), value / y_scale, fv_quant_param(y_zero, 0));
+    } while (fv_index_next(index + axis, x->dims + axis, axes));
+  } while (fv_index_next(index, others, x->rank));
+}
+
 typedef struct PlaneParams {
   int first, last; /* the dimensions averaged over: first to last - 1 */
 } PlaneParams;
@@ -169,6 +201,8 @@ const FvOp fv_ops_microsoft[] = {
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_unary, .reference = reference_leaky_relu},
   {.name = "QLinearSigmoid", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_UNARY, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_unary, .reference = reference_sigmoid},
+  {.name = "QLinearSoftmax", .domain = MICROSOFT, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
+   .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_softmax, .reference = reference_softmax},
   {.name = "QLinearGlobalAveragePool", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_GLOBAL_AVERAGE_POOL, .min_inputs = 5,
    .max_inputs = 5, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_global_average,
    .reference = reference_global_average},

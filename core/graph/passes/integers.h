@@ -48,7 +48,7 @@ int fv_integers_absorb(FvIntegers *in, FvNode *node);     /* an activation behin
 int fv_integers_table(FvIntegers *in, FvNode *quantise);  /* whatever is a function of one byte, from the bytes to `quantise` */
 int fv_integers_movement(FvIntegers *in, FvNode *node);   /* DequantizeLinear moves behind what only moves numbers */
 int fv_integers_concat(FvIntegers *in, FvNode *node);
-int fv_integers_spell(FvIntegers *in, FvNode *node);      /* QLinear operators that are functions of bytes, as QDQ */
+int fv_integers_spell(FvIntegers *in, FvNode *node);      /* QLinear operators that have a float form, as QDQ */
 
 /* A byte value in the given steps: itself, its maker made to use them, or through a table. NULL when memory is out. */
 FvValue *fv_integers_in_steps(FvIntegers *in, const FvValue *dequantised, const FvSteps *from, const FvSteps *to);

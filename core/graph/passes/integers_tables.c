@@ -161,7 +161,7 @@ FvValue *fv_integers_in_steps(FvIntegers *in, const FvValue *dequantised, const 
   return y && fv_integers_node(in, "fovea", "QLinearTable", "", 2, (FvValue *[]){root, table}, y) ? y : NULL;
 }
 
-/* ---- ONNX Runtime's operators on bytes that are functions of bytes ---- */
+/* ---- ONNX Runtime's operators on bytes that have a float form ---- */
 
 static FvValue *spell_dequantise(FvIntegers *in, const FvNode *node, int at) {
   FvValue *x = node->inputs[at], *value = fv_integers_value(in, x, FV_DTYPE_F32), *zero = node->inputs[at + 2];
@@ -172,7 +172,7 @@ static FvValue *spell_dequantise(FvIntegers *in, const FvNode *node, int at) {
 static int spell_middle(FvIntegers *in, FvNode *node, const char *op, int count, FvValue *const *inputs, int scale) {
   const FvOp *found = fv_op_find(NULL, op);
   FvValue *real = fv_integers_value(in, node->outputs[0], FV_DTYPE_F32), *zero = fv_node_input(node, scale + 1);
-  FvNode *middle = found && real ? fv_graph_add_node(in->graph, found, node->name, 13, count, 1) : NULL;
+  FvNode *middle = found && real ? fv_graph_add_node(in->graph, found, node->name, (int)fv_node_int(node, "opset", 13), count, 1) : NULL;
   if (!middle) return fv_integers_no_memory(in);
   for (int i = 0; i < count; i++) {
     middle->inputs[i] = inputs[i];
@@ -200,7 +200,7 @@ static int spell_concat(FvIntegers *in, FvNode *node) {
 int fv_integers_spell(FvIntegers *in, FvNode *node) {
   static const struct {
     const char *quantised, *op;
-  } unary[] = {{"QLinearLeakyRelu", "LeakyRelu"}, {"QLinearSigmoid", "Sigmoid"}};
+  } unary[] = {{"QLinearLeakyRelu", "LeakyRelu"}, {"QLinearSigmoid", "Sigmoid"}, {"QLinearSoftmax", "Softmax"}};
   if (!node->op->domain || strcmp(node->op->domain, "com.microsoft") != 0) return 0;
   if (strcmp(node->op->name, "QLinearConcat") == 0) return spell_concat(in, node);
   for (size_t i = 0; i < sizeof unary / sizeof unary[0]; i++) {
