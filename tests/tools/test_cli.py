@@ -327,7 +327,7 @@ def test_compress_refuses_what_makes_no_sense(tmp):
     model, out = write(tmp + '/sum.onnx', sum_model()), tmp + '/sum.fovea'
     for option, value in [('--weights', 'int2'), ('--weights', 'codebook:1'), ('--weights', 'int'), ('--activations', 'int4'), ('--activations', 'fp16'), ('--ranges', 'wide'),
                           ('--rounding', 'up'), ('--prune', 'magnitude'), ('--prune', 'magnitude:1.5'), ('--prune', '4:2'), ('--prune', 'list:'), ('--keep', 'first'),
-                          ('--keep', '=fp32'), ('--keep', 'first=int9'), ('--rate', '-1'), ('--pictures', '0'), ('--measure', '-1'), ('--budget', '-1'), ('--prune-steps', '-1'), ('--decode-ms', '-2')]:
+                          ('--keep', '=fp32'), ('--keep', 'first=int9'), ('--keep', 'first=int8/int8'), ('--rate', '-1'), ('--pictures', '0'), ('--measure', '-1'), ('--budget', '-1'), ('--prune-steps', '-1'), ('--decode-ms', '-2')]:
         refuses(2, option, 'compress', model, '-o', out, '--calibrate', tmp, option, value)
     for option, value in [('--budget', '1'), ('--annotations', 'a.json'), ('--images', tmp), ('--prune', '2:4')]:
         refuses(2, option + ' needs --calibrate', 'compress', model, '-o', out, option, value)
@@ -335,7 +335,7 @@ def test_compress_refuses_what_makes_no_sense(tmp):
     refuses(1, 'is not a folder', 'compress', model, '-o', out, '--calibrate', model)
     os.mkdir(tmp + '/empty')
     refuses(1, 'no picture in it', 'compress', model, '-o', out, '--calibrate', tmp + '/empty')
-    refuses(1, "no convolution or matrix product is called 'first'", 'compress', model, '-o', out, '--keep', 'first=fp16')
+    refuses(1, 'there is nothing to make smaller', 'compress', model, '-o', out, '--keep', 'first=fp16')
     assert not os.path.exists(out)
 
 
