@@ -29,9 +29,11 @@ typedef struct Tolerance {
 /* Writes what differs into reason; true when nothing does. */
 bool tensors_agree(const FvTensor *found, const FvTensor *expected, Tolerance tolerance, char *reason, size_t size);
 
-/* Names of cases that are known not to pass, one a line, with the reason behind it; # starts a comment. */
+/* Names of cases that are known not to pass, one a line, with the reason behind it; # starts a comment. A ? in front: it may pass
+ * or not, depending on the device. */
 typedef struct Expected {
   char **names;
+  bool *optional;
   bool *seen; /* has run and did not pass */
   int count;
 } Expected;

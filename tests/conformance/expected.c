@@ -5,11 +5,17 @@
 #include "conformance.h"
 
 static bool add(Expected *expected, const char *line) {
+  bool optional = *line == '?';
+  line += optional;
   size_t length = strcspn(line, " \t\r\n");
   if (length == 0 || *line == '#') return true;
   char **names = realloc(expected->names, ((size_t)expected->count + 1) * sizeof *names);
   if (!names) return false;
   expected->names = names;
+  bool *options = realloc(expected->optional, ((size_t)expected->count + 1) * sizeof *options);
+  if (!options) return false;
+  expected->optional = options;
+  options[expected->count] = optional;
   names[expected->count] = strndup(line, length);
   return names[expected->count++] != NULL;
 }
@@ -34,6 +40,7 @@ int expected_find(const Expected *expected, const char *name) {
 void expected_finish(Expected *expected) {
   for (int i = 0; i < expected->count; i++) free(expected->names[i]);
   free(expected->names);
+  free(expected->optional);
   free(expected->seen);
   *expected = (Expected){0};
 }
