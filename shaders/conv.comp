@@ -91,7 +91,7 @@ void main() {
 
   int bias = push.b_at + group_tile * CHANNELS;
   [[unroll]] for (int v = 0; v < VECS; v++) {
-    vec4 b = load_weight4(bias + v * 4);
+    vec4 b = load_constant4(bias + v * 4);
     [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = b;
   }
 

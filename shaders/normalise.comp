@@ -13,7 +13,7 @@ layout(constant_id = 5) const bool FACTOR_IN_WEIGHTS = false;
 layout(constant_id = 6) const bool SCALE_IN_WEIGHTS = false;
 layout(constant_id = 7) const bool BIAS_IN_WEIGHTS = false;
 
-float load_from(int at, bool in_weights) { return in_weights ? load_weight(at) : load(at); }
+float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
 void main() {
   int id = invocation();

@@ -13,7 +13,7 @@ typedef struct FvSession FvSession;
 
 typedef struct FvBackend {
   const char *name; /* what the device parameter is, or starts with before a colon */
-  int (*open)(FvPlan *plan, const char *which, FvError *err); /* which: what follows the colon, or NULL; sets device_id */
+  int (*open)(FvPlan *plan, const char *which, FvError *err); /* which: what follows the colon, or NULL; sets device_id, and precision from what was asked for */
   void (*close)(FvPlan *plan);
   /* The best kernel for a step, or NULL. Tensors are as planned, data only of constants. */
   const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);

@@ -10,13 +10,21 @@ typedef struct VulkanPlan {
   FvVkProgram *program;
 } VulkanPlan;
 
+static int choose_precision(FvPlan *plan, const FvVkDevice *device, FvError *err) {
+  bool takes_half = fv_vk_device_takes_half(device);
+  if (plan->precision == FV_PRECISION_FP16 && !takes_half)
+    return fv_error_set(err, FV_ERR_DEVICE, "device '%s' has no 16-bit storage, which fp16 takes; use precision fp32", fv_vk_device_id(device));
+  if (plan->precision == FV_PRECISION_AUTO) plan->precision = takes_half && !fv_vk_device_is_software(device) ? FV_PRECISION_FP16 : FV_PRECISION_FP32;
+  return 0;
+}
+
 static int vulkan_open(FvPlan *plan, const char *which, FvError *err) {
   if (plan->flags & FV_PLAN_REFERENCE) return fv_error_set(err, FV_ERR_INVALID, "reference kernels run on device 'cpu' only");
   VulkanPlan *state = plan->state = calloc(1, sizeof *state);
   if (!state) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_vk_device_open(which, &state->device, err);
   if (result == 0) strncpy(plan->device_id, fv_vk_device_id(state->device), sizeof plan->device_id - 1);
-  return result;
+  return result < 0 ? result : choose_precision(plan, state->device, err);
 }
 
 static void vulkan_close(FvPlan *plan) {

@@ -129,7 +129,7 @@ static VkResult create_logical(FvVkDevice *device) {
     if (api < VK_API_VERSION_1_3) extensions[count++] = VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
   }
   VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = next,
-                                        .features = {.shaderInt16 = t->int16, .shaderInt64 = t->int64, .shaderFloat64 = t->float64}};
+                                        .features = {.shaderStorageImageExtendedFormats = t->storage_formats, .shaderInt16 = t->int16, .shaderInt64 = t->int64, .shaderFloat64 = t->float64}};
   VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueFamilyIndex = t->queue_family, .queueCount = 1, .pQueuePriorities = &priority};
   VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &features, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
                              .enabledExtensionCount = count, .ppEnabledExtensionNames = extensions};
@@ -222,6 +222,8 @@ void fv_vk_device_close(FvVkDevice **device) {
 }
 
 const char *fv_vk_device_id(const FvVkDevice *device) { return device->id; }
+bool fv_vk_device_takes_half(const FvVkDevice *device) { return device->traits.storage16; }
+bool fv_vk_device_is_software(const FvVkDevice *device) { return device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return device->texel ? "texel" : "storage"; }
 
 int fv_vk_failure(FvVkDevice *device, VkResult result, const char *what, FvError *err) {

@@ -18,6 +18,7 @@ typedef struct FvVkTraits {
   uint32_t timestamp_bits;
   bool storage8, storage16, float16, int8, int16, int64, float64;
   bool dot_product, dot_product_accelerated; /* 4 x 8 bit, signed and mixed */
+  bool storage_formats, half_texel; /* all image formats may be stored to; fp16 ones in texel buffers may, singly and in fours */
   uint32_t subgroup_size;
   bool subgroup_arithmetic, subgroup_shuffle;
   bool cooperative_matrix;

@@ -4,11 +4,13 @@
 
 enum { ELEMENT = 16 };
 
-bool fv_vk_fits_texel(const FvVkDevice *device, int64_t bytes) {
-  return bytes / (int64_t)sizeof(float) <= (int64_t)device->traits.properties.limits.maxTexelBufferElements;
+bool fv_vk_fits_texel(const FvVkDevice *device, FvVkViews views, int64_t bytes) {
+  return bytes / (views == FV_VK_HALF_VIEWS ? 2 : 4) <= (int64_t)device->traits.properties.limits.maxTexelBufferElements;
 }
 
-bool fv_vk_fits_storage(const FvVkDevice *device, int64_t bytes) { return bytes <= (int64_t)device->traits.properties.limits.maxStorageBufferRange; }
+bool fv_vk_fits_storage(const FvVkDevice *device, int64_t bytes) {
+  return bytes <= (int64_t)device->traits.properties.limits.maxStorageBufferRange && bytes / 2 <= INT32_MAX; /* shaders count elements by int, fp16 ones too */
+}
 
 /* The first type that has all wanted flags, preferring those that have the liked ones too; drivers list the best first. */
 static uint32_t find_type(const FvVkTraits *traits, uint32_t allowed, VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags liked) {
@@ -47,23 +49,26 @@ static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer
   return result;
 }
 
-int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool with_views, const char *what, FvVkBuffer *buffer, FvError *err) {
+int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, FvVkViews views, const char *what, FvVkBuffer *buffer, FvError *err) {
   *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
   VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
   VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage};
   VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);
   if (result == VK_SUCCESS) result = allocate(device, kind, buffer);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16G16B16A16_SFLOAT, &buffer->half4);
+  if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16_SFLOAT, &buffer->half1);
   if (result == VK_SUCCESS) return 0;
   fv_vk_buffer_destroy(device, buffer);
   return fv_vk_failure(device, result, what, err);
 }
 
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
-  if (buffer->texel4) device->vk.DestroyBufferView(device->handle, buffer->texel4, NULL);
-  if (buffer->texel1) device->vk.DestroyBufferView(device->handle, buffer->texel1, NULL);
+  const VkBufferView views[] = {buffer->texel4, buffer->texel1, buffer->half4, buffer->half1};
+  for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+    if (views[i]) device->vk.DestroyBufferView(device->handle, views[i], NULL);
   if (buffer->handle) device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
   if (buffer->memory) device->vk.FreeMemory(device->handle, buffer->memory, NULL); /* unmaps */
   *buffer = (FvVkBuffer){0};

@@ -19,8 +19,10 @@ static int64_t padded(int64_t channels) { return (channels + 3) / 4 * 4; }
 static int64_t tile_floats(const FvVkConv *c) { return c->window.kh * c->window.kw * padded(c->channels) * tile_channels(c); }
 static int64_t weight_floats(const FvVkConv *c) { return c->group * tile_count(c) * tile_floats(c); }
 
+size_t fv_vk_conv_full_size(const FvVkConv *c) { return (size_t)(c->group * tile_count(c) * tile_channels(c)) * sizeof(float); }
+
 size_t fv_vk_conv_packed_size(const FvVkConv *c) {
-  return (size_t)(weight_floats(c) + c->group * tile_count(c) * tile_channels(c)) * sizeof(float);
+  return (size_t)weight_floats(c) * sizeof(float) + fv_vk_conv_full_size(c);
 }
 
 static void pack_tile(const FvVkConv *c, const FvVkWeights *w, int64_t first, int64_t count, float *to) {
@@ -44,7 +46,7 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
 void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
   *push = (struct FvConvPush){
-    .w_at = emit->packed_at, .b_at = emit->packed_at + (int)weight_floats(c), .zeros_at = emit->zeros_at,
+    .w_at = emit->packed_at, .b_at = emit->full_at, .zeros_at = emit->zeros_at,
     .x_row = (int)c->x.sh, .x_pixel = (int)c->x.sw, .x_image = (int)c->x.sn, .y_row = (int)c->y.sh, .y_pixel = (int)c->y.sw, .y_image = (int)c->y.sn,
     .r_row = (int)c->r.sh, .r_pixel = (int)c->r.sw, .r_image = (int)c->r.sn,
     .height = (int)c->x.h, .width = (int)c->x.w, .out_height = (int)c->y.h, .out_width = (int)c->y.w, .pixels = (int)(c->y.n * c->y.h * c->y.w),
@@ -65,7 +67,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   push.r_at = r_at;
   if (w.kh * w.kw > 1 || w.top || w.left) fv_vk_need_zeros(emit, reach);
   FvVkLaunch launch = {
-    .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .params = &push, .params_size = sizeof push,
+    .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
     .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 13,
     .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
@@ -78,7 +80,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
 bool fv_vk_conv_look(const FvKernelQuery *q, FvVkConv *c) {
   const FvConvParams *params = q->node->params;
   const FvTensor *x = q->in[0], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
-  if (!fv_vk_is_f32(x) || !fv_vk_is_f32(y) || !fv_vk_is_f32(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
+  if (!fv_vk_is_float(x) || !fv_vk_is_float(y) || !fv_vk_is_float(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
   if (x->data || (residual && residual->data) || !fv_vk_window(&params->window, &c->window)) return false;
   if (!fv_vk_image(x, &c->x) || !fv_vk_image(y, &c->y) || (residual && !fv_vk_image(residual, &c->r))) return false;
   c->has_residual = residual;
@@ -100,6 +102,12 @@ static size_t packed_size(const FvKernelQuery *q) {
   return fv_vk_conv_packed_size(&c);
 }
 
+static size_t full_size(const FvKernelQuery *q) {
+  FvVkConv c = {0};
+  fv_vk_conv_look(q, &c);
+  return fv_vk_conv_full_size(&c);
+}
+
 static void pack(const FvKernelQuery *q, void *packed) {
   FvVkConv c = {0};
   fv_vk_conv_look(q, &c);
@@ -116,5 +124,5 @@ static int emit_conv(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_conv[] = {
-  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_conv},
+  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_conv},
   {0}};

@@ -21,12 +21,14 @@ struct FvVkPipelines {
   bool is_new; /* something was compiled since the last save */
 };
 
-enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1, BINDINGS };
+enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1,
+       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1, BINDING_STORE_HALF4, BINDING_STORE_HALF1, BINDINGS };
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
 static VkDescriptorType type_of(int binding) {
   if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-  return binding >= BINDING_STORE4 ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding >= BINDING_STORE_HALF4;
+  return stores ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
 }
 
 static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
@@ -94,12 +96,14 @@ void fv_vk_pipelines_destroy(FvVkDevice *device) {
 }
 
 static bool is_same(const FvVkPipelineKey *a, const FvVkPipelineKey *b) {
-  return a->shader == b->shader && a->texel == b->texel && a->spec_count == b->spec_count &&
+  return a->shader == b->shader && a->texel == b->texel && a->form == b->form && a->spec_count == b->spec_count &&
          memcmp(a->spec, b->spec, (size_t)a->spec_count * sizeof a->spec[0]) == 0;
 }
 
+static const FvSpirv *code_of(const FvVkPipelineKey *key) { return &fv_spirv[key->shader][key->form * 2 + key->texel]; }
+
 static VkResult compile(FvVkDevice *device, const FvVkPipelineKey *key, VkPipeline *pipeline) {
-  const FvSpirv *code = &fv_spirv[key->shader][key->texel];
+  const FvSpirv *code = code_of(key);
   VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
   VkShaderModule module;
   VkResult result = device->vk.CreateShaderModule(device->handle, &module_info, NULL, &module);
@@ -150,7 +154,7 @@ int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipelin
   pthread_mutex_unlock(&device->pipelines->lock);
   if (result == VK_SUCCESS) return 0;
   char what[96];
-  snprintf(what, sizeof what, "making the pipeline of shader '%s'", fv_spirv[key->shader][key->texel].name);
+  snprintf(what, sizeof what, "making the pipeline of shader '%s'", code_of(key)->name);
   return fv_vk_failure(device, result, what, err);
 }
 
@@ -159,7 +163,11 @@ VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device
 
 static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorSet set) {
   const FvVkBuffer *const buffers[2] = {arena, weights};
-  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1, [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1};
+  const VkBufferView views[BINDINGS] = {
+    [BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1,
+    [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1, [BINDING_ARENA_HALF4] = arena->half4, [BINDING_ARENA_HALF1] = arena->half1,
+    [BINDING_WEIGHTS_HALF4] = weights->half4, [BINDING_WEIGHTS_HALF1] = weights->half1, [BINDING_STORE_HALF4] = arena->half4, [BINDING_STORE_HALF1] = arena->half1,
+  };
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
   uint32_t count = 0;
@@ -179,7 +187,7 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 4}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 2}};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 8}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 4}};
   VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {

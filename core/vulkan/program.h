@@ -30,6 +30,7 @@ typedef struct FvVkPort {
 struct FvVkProgram {
   FvVkDevice *device;
   bool texel;
+  FvVkViews views;
   FvVkBuffer weights;
   int64_t weight_bytes;
   FvVkDispatch *dispatches;

@@ -23,6 +23,8 @@ int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err) {
 void fv_vk_device_close(FvVkDevice **device) { (void)device; }
 const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vulkan"; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
+bool fv_vk_device_takes_half(const FvVkDevice *device) { return device != NULL; }
+bool fv_vk_device_is_software(const FvVkDevice *device) { return device == NULL; }
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return (void)kernel, "none"; }
 

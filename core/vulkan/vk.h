@@ -24,6 +24,10 @@ void fv_vk_device_close(FvVkDevice **device);
 const char *fv_vk_device_id(const FvVkDevice *device); /* "vulkan:0" */
 const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "storage": what the probe found faster to read through */
 
+/* Can float tensors be fp16 in its memory? */
+bool fv_vk_device_takes_half(const FvVkDevice *device);
+bool fv_vk_device_is_software(const FvVkDevice *device); /* the CPU in another guise */
+
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
 const char *fv_vk_kernel_name(const FvVkKernel *kernel);

@@ -1,5 +1,6 @@
-/* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, and with --bench their speed.
- * --bench [WORD]: only cases whose name contains WORD. Skips where there is no device. */
+/* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, in fp32 and in fp16, and with --bench their
+ * speed.
+ * --bench [--half] [WORD]: only cases whose name contains WORD. Skips where there is no device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "subject.h"
 #include "vulkan/device.h"
+#include "vulkan/kernel.h"
 #include "vulkan/vk.h"
 
 static const struct {
@@ -74,20 +76,30 @@ static int run_once(FvVkRunner *runner, Subject *s, FvError *err) {
   return result;
 }
 
+static const char *const form_names[] = {[FV_VK_FULL] = "", [FV_VK_HALF] = "/fp16", [FV_VK_NARROW] = "/to fp16", [FV_VK_WIDEN] = "/from fp16"};
 static int failures, runs, line;
 
-static void check_layout(FvVkDevice *device, const char *path, const KernelCase *test, int l) {
+static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, const KernelCase *test, int l) {
   Subject subject;
   Bound bound;
   FvError err = {0};
   FvVkProgram *program = NULL;
   FvVkRunner *runner = NULL;
   if (!subject_create(&subject, test, layouts[l].in, layouts[l].out)) exit(1);
+  if (form != FV_VK_FULL) {
+    if (!subject_round(&subject)) {
+      subject_destroy(&subject);
+      return;
+    }
+    subject_reference(&subject);
+    subject_halve(&subject, form != FV_VK_NARROW, form != FV_VK_WIDEN);
+  }
   bind(&bound, &subject);
   bound.step.kernel = fv_vk_select(device, &bound.query);
-  if (bound.step.kernel) {
+  bool mixed = form == FV_VK_NARROW || form == FV_VK_WIDEN; /* rows that ask for types themselves are not meant */
+  if (bound.step.kernel && (!mixed || bound.step.kernel->forms & 1 << form)) {
     const char *error = NULL;
-    subject_reference(&subject);
+    if (form == FV_VK_FULL) subject_reference(&subject);
     int result = fv_vk_program_create(device, &bound.params, &program, &err);
     if (result == 0) result = fv_vk_runner_create(program, 1, false, &runner, &err);
     for (int round = 0; round < 2 && result == 0 && !error; round++, runs++) {
@@ -96,7 +108,7 @@ static void check_layout(FvVkDevice *device, const char *path, const KernelCase 
     }
     if (result < 0) error = err.message;
     failures += error != NULL;
-    printf("%s %d - %s/%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, test->name, layouts[l].name, error ? ": " : "", error ? error : "");
+    printf("%s %d - %s/%s%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, form_names[form], test->name, layouts[l].name, error ? ": " : "", error ? error : "");
     fv_vk_runner_destroy(&runner);
     fv_vk_program_destroy(&program);
   }
@@ -109,7 +121,7 @@ static double now_ns(clockid_t clock) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void bench_case(FvVkDevice *device, const KernelCase *test) {
+static void bench_case(FvVkDevice *device, bool half, const KernelCase *test) {
   Subject subject;
   Bound bound;
   FvError err = {0};
@@ -117,6 +129,7 @@ static void bench_case(FvVkDevice *device, const KernelCase *test) {
   FvVkRunner *runner = NULL;
   bool dense = strstr(test->inputs, "[1,3,") == test->inputs + 3; /* pictures lie so; what layers make is padded */
   if (!subject_create(&subject, test, dense ? LAYOUT_CHANNELS_LAST : LAYOUT_WIDE, LAYOUT_WIDE)) exit(1);
+  if (half && subject_round(&subject)) subject_halve(&subject, true, true);
   bind(&bound, &subject);
   bound.step.kernel = fv_vk_select(device, &bound.query);
   if (bound.step.kernel && fv_vk_program_create(device, &bound.params, &program, &err) == 0 && fv_vk_runner_create(program, 1, false, &runner, &err) == 0) {
@@ -144,7 +157,7 @@ static FvVkDevice *open_device(FvError *err) {
   return device;
 }
 
-static void check_path(const char *path, const char *word) {
+static void check_path(const char *path, FvVkForm form, const char *word) {
   FvError err = {0};
   char wishes[32];
   snprintf(wishes, sizeof wishes, "%s,nocache", path);
@@ -155,10 +168,10 @@ static void check_path(const char *path, const char *word) {
     failures++;
     return;
   }
-  bool brief = strcmp(path, "storage") == 0; /* the same shaders but for their loads: half of the layouts tell, and compiling takes the time */
-  for (int i = 0; i < kernel_case_count; i++)
-    for (int l = 0; l < LAYOUTS; l += brief ? 2 : 1)
-      if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, &kernel_cases[i], l);
+  int step = strcmp(path, "storage") == 0 || form != FV_VK_FULL ? 2 : 1; /* the same shaders but for loads and stores: half of the layouts tell, and compiling takes the time */
+  for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
+    for (int l = 0; l < LAYOUTS; l += step)
+      if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, form, &kernel_cases[i], l);
   fv_vk_device_close(&device);
 }
 
@@ -188,20 +201,22 @@ static void check_without_int64(FvVkDevice *device) {
 
 int main(int argc, char **argv) {
   FvError err = {0};
-  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
-  const char *word = argc > 1 + bench ? argv[1 + bench] : NULL;
+  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0, half = bench && argc > 2 && strcmp(argv[2], "--half") == 0;
+  const char *word = argc > 1 + bench + half ? argv[1 + bench + half] : NULL;
   FvVkDevice *device = open_device(&err);
   if (!device) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
   for (int i = 0; i < kernel_case_count && bench; i++)
-    if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
+    if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, half, &kernel_cases[i]);
   if (!bench && !word) check_without_int64(device);
   fv_vk_device_close(&device);
   if (bench) return 0;
-  check_path("storage", word);
-  check_path("texel", word);
+  for (FvVkForm form = FV_VK_FULL; form < FV_VK_FORMS; form++) {
+    check_path("storage", form, word);
+    check_path("texel", form, word);
+  }
   printf("1..%d\n# %d kernel runs\n", line, runs);
   return failures || !line ? 1 : 0;
 }

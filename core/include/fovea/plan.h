@@ -27,12 +27,23 @@ typedef enum FvPlanFlags {
   FV_PLAN_PROFILE = 1 << 2,   /* sessions time every step, see fv_session_step_ns */
 } FvPlanFlags;
 
+/* How floats lie in memory and are computed with. The CPU computes in fp32, whatever is asked for; fv_plan_info says what came of it. */
+typedef enum FvPrecision {
+  FV_PRECISION_AUTO, /* fp16 on GPUs that have 16-bit storage, fp32 on software devices */
+  FV_PRECISION_FP32,
+  FV_PRECISION_FP16, /* activations and weights in fp16, sums in fp32; FV_ERR_DEVICE where a device has no 16-bit storage */
+} FvPrecision;
+/* "auto", "fp32", "fp16"; -1 for anything else and NULL. */
+FV_API int fv_precision_from_name(const char *name);
+FV_API const char *fv_precision_name(FvPrecision precision);
+
 typedef struct FvPlanParams {
   const char *device; /* "cpu", "vulkan", "vulkan:N", "auto"; NULL is "auto": the CPU, until devices are timed on the model */
   int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
   unsigned flags;     /* FvPlanFlags */
   const FvNamedTensor *constants; /* graph inputs fixed at load, copied; see fv_model_input_is_shape */
   int constant_count;
+  FvPrecision precision; /* 0 is FV_PRECISION_AUTO */
 } FvPlanParams;
 
 #define fv_plan_params(...) ((FvPlanParams){__VA_ARGS__})
@@ -47,6 +58,7 @@ FV_API FvModel *fv_plan_model(const FvPlan *plan); /* borrowed */
 typedef struct FvPlanInfo {
   const char *device;      /* "cpu" */
   const char *instructions; /* the best instruction set used: "avx2", "neon", "reference" */
+  FvPrecision precision;   /* FP32 or FP16 */
   int threads;
   int step_count;
   int64_t macs;            /* multiply-accumulates per run */
