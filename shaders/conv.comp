@@ -19,6 +19,7 @@ layout(constant_id = 10) const int DY = 1;
 layout(constant_id = 11) const int DX = 1;
 layout(constant_id = 12) const int TOP = 0;
 layout(constant_id = 13) const int LEFT = 0;
+layout(constant_id = 14) const bool FULL_WEIGHTS = false; /* they stay fp32 whatever the activations are */
 
 const int VECS = CHANNELS / 4;
 vec4 acc[PIXELS * VECS];
@@ -36,7 +37,8 @@ void multiply(int at[PIXELS], int w, int c, bvec4 used) {
   }
   [[unroll]] for (int i = 0; i < 4; i++) {
     [[unroll]] for (int v = 0; v < VECS; v++) {
-      vec4 weight = load_weight4(w + i * CHANNELS + v * 4);
+      int at_weight = w + i * CHANNELS + v * 4;
+      vec4 weight = FULL_WEIGHTS ? load_constant4(at_weight) : load_weight4(at_weight);
       [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = fma(vec4(x[p][i]), weight, acc[p * VECS + v]);
     }
   }

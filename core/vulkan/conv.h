@@ -21,7 +21,7 @@ typedef struct FvVkWeights {
 /* Can the shader address these pictures? (Output channels one after the other, extents within int.) */
 bool fv_vk_conv_fits(const FvVkConv *conv);
 size_t fv_vk_conv_packed_size(const FvVkConv *conv);
-size_t fv_vk_conv_full_size(const FvVkConv *conv); /* of the biases at its end */
+size_t fv_vk_conv_full_size(const FvVkConv *conv); /* of its end, the biases at least, that stays f32 */
 void fv_vk_conv_pack(const FvVkConv *conv, const FvVkWeights *weights, float *packed);
 /* Looks at a Conv node: what any of its kernels wants to know. False where none suits. */
 bool fv_vk_conv_look(const FvKernelQuery *query, FvVkConv *conv);

@@ -12,6 +12,8 @@ bool fv_vk_conv_fits(const FvVkConv *c) {
   return (c->y.sc == 1 || c->y.c <= 1) && (!c->has_residual || c->r.sc == 1 || c->r.c <= 1);
 }
 
+enum { MOST_FULL = 16384 /* floats */ };
+
 /* Wide tiles reuse what they load more often. */
 static int64_t tile_channels(const FvVkConv *conv) { return conv->outputs <= 4 ? 4 : 8; }
 static int64_t tile_count(const FvVkConv *conv) { return fv_vk_ceil_div(conv->outputs, tile_channels(conv)); }
@@ -19,10 +21,16 @@ static int64_t padded(int64_t channels) { return (channels + 3) / 4 * 4; }
 static int64_t tile_floats(const FvVkConv *c) { return c->window.kh * c->window.kw * padded(c->channels) * tile_channels(c); }
 static int64_t weight_floats(const FvVkConv *c) { return c->group * tile_count(c) * tile_floats(c); }
 
-size_t fv_vk_conv_full_size(const FvVkConv *c) { return (size_t)(c->group * tile_count(c) * tile_channels(c)) * sizeof(float); }
+/* Few weights stay f32: they save no memory worth speaking of, and what fp16 costs in accuracy it costs mostly in the first, small layers. */
+static bool weights_stay_full(const FvVkConv *c) { return weight_floats(c) <= MOST_FULL; }
+
+size_t fv_vk_conv_full_size(const FvVkConv *c) {
+  int64_t bias = c->group * tile_count(c) * tile_channels(c);
+  return (size_t)(bias + (weights_stay_full(c) ? weight_floats(c) : 0)) * sizeof(float);
+}
 
 size_t fv_vk_conv_packed_size(const FvVkConv *c) {
-  return (size_t)weight_floats(c) * sizeof(float) + fv_vk_conv_full_size(c);
+  return (size_t)(weight_floats(c) + c->group * tile_count(c) * tile_channels(c)) * sizeof(float);
 }
 
 static void pack_tile(const FvVkConv *c, const FvVkWeights *w, int64_t first, int64_t count, float *to) {
@@ -46,7 +54,7 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
 void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
   *push = (struct FvConvPush){
-    .w_at = emit->packed_at, .b_at = emit->full_at, .zeros_at = emit->zeros_at,
+    .w_at = weights_stay_full(c) ? emit->full_at : emit->packed_at, .b_at = emit->full_at + (weights_stay_full(c) ? (int)weight_floats(c) : 0), .zeros_at = emit->zeros_at,
     .x_row = (int)c->x.sh, .x_pixel = (int)c->x.sw, .x_image = (int)c->x.sn, .y_row = (int)c->y.sh, .y_pixel = (int)c->y.sw, .y_image = (int)c->y.sn,
     .r_row = (int)c->r.sh, .r_pixel = (int)c->r.sw, .r_image = (int)c->r.sn,
     .height = (int)c->x.h, .width = (int)c->x.w, .out_height = (int)c->y.h, .out_width = (int)c->y.w, .pixels = (int)(c->y.n * c->y.h * c->y.w),
@@ -68,9 +76,10 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   if (w.kh * w.kw > 1 || w.top || w.left) fv_vk_need_zeros(emit, reach);
   FvVkLaunch launch = {
     .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
-    .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 13,
+    .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 14,
     .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
-             c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
+             c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
+             weights_stay_full(c)},
   };
   return fv_vk_launch(emit, &launch);
 }

@@ -48,6 +48,7 @@ static int emit_first(FvVkEmit *emit) {
   fv_vk_conv_push(&c, emit, &push);
   push.x_at = fv_vk_input(emit, 0).at;
   push.y_at = fv_vk_output(emit, 0).at;
+  push.w_at = emit->packed_at;
   push.b_at = emit->packed_at + (int)weight_floats(&c);
   push.tiles = (int)fv_vk_ceil_div(c.outputs, TILE);
   /* Tiles begin a multiple of four floats apart, rows too: so all runs have one phase. */

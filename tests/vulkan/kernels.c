@@ -168,7 +168,7 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
     failures++;
     return;
   }
-  int step = strcmp(path, "storage") == 0 || form != FV_VK_FULL ? 2 : 1; /* the same shaders but for loads and stores: half of the layouts tell, and compiling takes the time */
+  int step = form != FV_VK_FULL ? 4 : strcmp(path, "storage") == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
   for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
     for (int l = 0; l < LAYOUTS; l += step)
       if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, form, &kernel_cases[i], l);
