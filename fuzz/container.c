@@ -33,7 +33,7 @@ static void decode(const uint8_t *data, size_t size) {
   FvModelFile file;
   if (size < 2) return;
   size_t graph = data[0] | (size_t)data[1] << 8;
-  if (graph > size - 2 || fv_graph_decode(data + 2, graph, data + 2 + graph, size - 2 - graph, &file, NULL) < 0) return;
+  if (graph > size - 2 || fv_graph_decode(data + 2, graph, (FvWeightBytes){data + 2 + graph, size - 2 - graph, false}, &file, NULL, NULL) < 0) return;
   fv_graph_prepare(file.graph, NULL);
   fv_graph_destroy(&file.graph);
 }

@@ -316,7 +316,8 @@ static gboolean analyse(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *t
   }
   FvTiming timing = fv_session_timing(self->engine->session);
   const guint64 times[FOVEA_STAGE_COUNT] = {timing.preprocess_ns, timing.infer_ns, timing.postprocess_ns, total};
-  fovea_stats_add_times(&self->stats, times);
+  FvTraffic traffic = fv_session_traffic(self->engine->session);
+  fovea_stats_add_analysis(&self->stats, times, traffic.uploaded_bytes, traffic.read_bytes);
   return TRUE;
 }
 
@@ -1072,7 +1073,7 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
     class, PROP_DEVICE,
     g_param_spec_string("device", "Device",
-                        "Where to run: auto, cpu, vulkan, vulkan:N or vulkan:NAME; auto is the CPU", DEFAULT_DEVICE,
+                        "Where to run: auto, cpu, vulkan, vulkan:N or vulkan:NAME; auto is the one that runs the model fastest, measured once and remembered", DEFAULT_DEVICE,
                         flags));
   g_object_class_install_property(
     class, PROP_THREADS,

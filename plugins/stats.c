@@ -38,11 +38,13 @@ void fovea_stats_count_dropped(FoveaStats *stats) {
   g_mutex_unlock(&stats->lock);
 }
 
-void fovea_stats_add_times(FoveaStats *stats, const guint64 times[FOVEA_STAGE_COUNT]) {
+void fovea_stats_add_analysis(FoveaStats *stats, const guint64 times[FOVEA_STAGE_COUNT], guint64 uploaded, guint64 read) {
   g_mutex_lock(&stats->lock);
   guint slot = (guint)(stats->analysed++ % FOVEA_STATS_WINDOW);
   for (guint stage = 0; stage < FOVEA_STAGE_COUNT; stage++)
     stats->times[stage][slot] = times[stage];
+  stats->uploaded[slot] = uploaded;
+  stats->read[slot] = read;
   g_mutex_unlock(&stats->lock);
 }
 
@@ -84,13 +86,23 @@ static gdouble frame_rate(const FoveaStats *stats) {
   return last > first ? (count - 1) * (gdouble)G_USEC_PER_SEC / (gdouble)(last - first) : 0.0;
 }
 
+/* Called with the lock held. */
+static guint64 mean_bytes(const FoveaStats *stats, const guint64 bytes[FOVEA_STATS_WINDOW]) {
+  guint count = (guint)MIN(stats->analysed, FOVEA_STATS_WINDOW);
+  guint64 sum = 0;
+  for (guint i = 0; i < count; i++)
+    sum += bytes[i];
+  return count ? sum / count : 0;
+}
+
 void fovea_stats_fill(FoveaStats *stats, GstStructure *structure) {
   static const gchar *stages[FOVEA_STAGE_COUNT] = {"preprocess", "infer", "postprocess", "total"};
   static const guint percents[] = {50, 95, 99};
   g_mutex_lock(&stats->lock);
   gst_structure_set(structure, "frames", G_TYPE_UINT64, stats->frames, "analysed", G_TYPE_UINT64, stats->analysed, "skipped",
                     G_TYPE_UINT64, stats->skipped, "dropped", G_TYPE_UINT64, stats->dropped, "fps", G_TYPE_DOUBLE,
-                    frame_rate(stats), NULL);
+                    frame_rate(stats), "uploaded-bytes", G_TYPE_UINT64, mean_bytes(stats, stats->uploaded), "read-bytes",
+                    G_TYPE_UINT64, mean_bytes(stats, stats->read), NULL);
   g_mutex_unlock(&stats->lock);
   for (guint stage = 0; stage < FOVEA_STAGE_COUNT; stage++) {
     guint64 sorted[FOVEA_STATS_WINDOW];

@@ -3,6 +3,7 @@
 /* ScatterND, ScatterElements: updates that may meet in one element of y belong to one invocation, which takes them in order, so that the last wins and sums
  * come out the same each time. Dispatch: see push/scatter.h. */
 #include "common.glsl"
+#define WORDS_STORAGE /* sums and extremes read back what was written */
 #include "typed.glsl"
 #include "push/scatter.h"
 

@@ -22,7 +22,7 @@ float power(float a, float b) {
   return b != floor(b) ? uintBitsToFloat(0x7fc00000u) : mod(b, 2) == 1 ? -size : size;
 }
 
-float compute(float a, float b, float c) {
+REAL compute(REAL a, REAL b, REAL c) {
   switch (OPERATION) {
     case TYPED_CLIP: case TYPED_CLIP_LOW: case TYPED_CLIP_HIGH:
       if (OPERATION != TYPED_CLIP_HIGH && a < b) a = b;
@@ -40,7 +40,7 @@ float compute(float a, float b, float c) {
     case TYPED_SUB: return a - b;
     case TYPED_MUL: return a * b;
     case TYPED_DIV: return a / b;
-    case TYPED_POW: return power(a, b);
+    case TYPED_POW: return power(float(a), float(b)); /* f64 has none */
     case TYPED_MIN: return a < b || is_nan(a) ? a : b;
     case TYPED_MAX: return a > b || is_nan(a) ? a : b;
     case TYPED_EQUAL: return a == b ? 1 : 0;
@@ -115,6 +115,17 @@ INT compute(INT a, INT b, INT c) {
   }
 }
 
+/* A power of an integer by a float, as an integer: exact where the exponent is whole, and never a little below a whole result. */
+uvec2 integer_power(INT base, float exponent) {
+  const float too_large = INT_BITS == 64 ? 9.2e18 : 2.147e9;
+  float value = power(float(base), exponent), near = roundEven(value);
+  if (exponent == floor(exponent) && exponent >= 0 && exponent <= 64 && abs(value) < too_large) {
+    INT exact = power(base, INT(exponent));
+    return size_of(Y_TYPE) < 4 ? bits_of_float(Y_TYPE, float(exact)) : bits_of_int(Y_TYPE, exact);
+  }
+  return bits_of_float(Y_TYPE, abs(value - near) <= 4e-6 * abs(near) ? near : value);
+}
+
 void main() {
   int id = invocation();
   if (id >= push.count) return;
@@ -132,9 +143,11 @@ void main() {
   if (INPUTS > 2) c = load_bits(B_TYPE, at[2], (IN_WEIGHTS & 4) != 0);
   if (CLASS == CLASS_BITS)
     a = OPERATION != TYPED_WHERE ? a : a.x != 0u ? b : c;
+  else if (CLASS == CLASS_FLOAT && OPERATION == TYPED_POW && !IS_FLOAT(Y_TYPE))
+    a = integer_power(int_of(A_TYPE, a), float(float_of(B_TYPE, b)));
   else if (CLASS == CLASS_FLOAT)
     a = bits_of_float(Y_TYPE, compute(float_of(A_TYPE, a), float_of(B_TYPE, b), float_of(B_TYPE, c)));
-  else if (Y_TYPE == TYPE_F32 || Y_TYPE == TYPE_F16 || Y_TYPE == TYPE_BF16)
+  else if (IS_FLOAT(Y_TYPE))
     a = bits_of_float(Y_TYPE, float_of(A_TYPE, a)); /* a cast */
   else
     a = bits_of_int(Y_TYPE, compute(int_of(A_TYPE, a), int_of(B_TYPE, b), int_of(B_TYPE, c)));

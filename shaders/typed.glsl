@@ -1,6 +1,12 @@
 /* Elements of any type, where no optional feature of the device is asked for: memory is seen as 32-bit words, and positions count elements of the tensor's
  * own type. Elements smaller than a word are put into it by atomics, so that invocations may write neighbours at the same time. Built with WIDE (which takes
- * shaderInt64) integers have 64 bits; else 32, and 64-bit elements are only moved, compared with nothing, or used as indices. */
+ * shaderInt64) integers have 64 bits; else 32, and 64-bit elements are only moved, compared with nothing, or used as indices. Built with WIDE and DOUBLE
+ * (which takes shaderFloat64 too) floats have 64 bits; else 32, and f64 is only moved. */
+#ifdef DOUBLE
+#define REAL double
+#else
+#define REAL float
+#endif
 #ifdef WIDE
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #define INT int64_t
@@ -13,10 +19,9 @@
 #endif
 #include "push/types.h"
 
-layout(set = 0, binding = 0) buffer ArenaWords { uint arena_words[]; };
-layout(set = 0, binding = 1) readonly buffer WeightWords { uint weight_words[]; };
+#include "words.glsl"
 
-uint load_word(uint at, bool in_weights) { return in_weights ? weight_words[at] : arena_words[at]; }
+uint load_word(uint at, bool in_weights) { return in_weights ? weight_word(int(at)) : arena_word(int(at)); }
 
 int size_of(int type) {
   switch (type) {
@@ -38,18 +43,12 @@ uvec2 load_bits(int type, int at, bool in_weights) {
   }
 }
 
-void store_part(uint word, int shift, uint mask, uint bits) {
-  atomicAnd(arena_words[word], ~(mask << shift));
-  atomicOr(arena_words[word], (bits & mask) << shift);
-}
-
 void store_bits(int type, int at, uvec2 bits) {
-  uint element = uint(at);
   switch (size_of(type)) {
-    case 1: store_part(element >> 2, int(element & 3u) * 8, 0xffu, bits.x); break;
-    case 2: store_part(element >> 1, int(element & 1u) * 16, 0xffffu, bits.x); break;
-    case 4: arena_words[element] = bits.x; break;
-    default: arena_words[element * 2u] = bits.x; arena_words[element * 2u + 1u] = bits.y;
+    case 1: store_byte(at, bits.x); break;
+    case 2: store_masked(at >> 1, 0xffffu << ((at & 1) * 16), bits.x << ((at & 1) * 16)); break;
+    case 4: store_word(at, bits.x); break;
+    default: store_word(at * 2, bits.x); store_word(at * 2 + 1, bits.y);
   }
 }
 
@@ -64,17 +63,23 @@ int load_index(int type, int at, bool in_weights) {
 int clamp_index(int index, int dim) { return clamp(index < 0 ? index + dim : index, 0, dim - 1); }
 void store_index(int at, int index) { store_bits(TYPE_I64, at, uvec2(index, 0)); }
 
-float float_of(int type, uvec2 bits) {
+REAL float_of(int type, uvec2 bits) {
   switch (type) {
     case TYPE_F16: return unpackHalf2x16(bits.x).x;
     case TYPE_BF16: return uintBitsToFloat(bits.x << 16);
     case TYPE_I8: return float(bitfieldExtract(int(bits.x), 0, 8));
     case TYPE_I16: return float(bitfieldExtract(int(bits.x), 0, 16));
-    case TYPE_I32: return float(int(bits.x));
     case TYPE_BOOL: return bits.x != 0u ? 1.0 : 0.0;
 #ifdef WIDE
-    case TYPE_I64: return float(int64_t(packUint2x32(bits)));
-    case TYPE_U64: return float(packUint2x32(bits));
+    case TYPE_I64: return REAL(int64_t(packUint2x32(bits)));
+    case TYPE_U64: return REAL(packUint2x32(bits));
+#endif
+#ifdef DOUBLE
+    case TYPE_I32: return double(int(bits.x));
+    case TYPE_U32: return double(bits.x);
+    case TYPE_F64: return packDouble2x32(bits);
+#else
+    case TYPE_I32: return float(int(bits.x));
 #endif
     case TYPE_F32: return uintBitsToFloat(bits.x);
     default: return float(bits.x);
@@ -96,6 +101,16 @@ INT int_of(int type, uvec2 bits) {
 
 bool is_nan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u; }
 bool is_inf(float x) { return (floatBitsToUint(x) & 0x7fffffffu) == 0x7f800000u; }
+#ifdef DOUBLE
+bool is_nan(double x) {
+  uvec2 bits = unpackDouble2x32(x);
+  return (bits.y & 0x7fffffffu) > 0x7ff00000u || ((bits.y & 0x7fffffffu) == 0x7ff00000u && bits.x != 0u);
+}
+bool is_inf(double x) {
+  uvec2 bits = unpackDouble2x32(x);
+  return (bits.y & 0x7fffffffu) == 0x7ff00000u && bits.x == 0u;
+}
+#endif
 
 /* Halves to even, as the CPU does; packHalf2x16 may round otherwise. */
 uint half_of(float x) {
@@ -118,17 +133,20 @@ uint brain_of(float x) {
 }
 
 /* Toward zero, saturating; NaN is 0. */
-uvec2 bits_of_float(int type, float x) {
-  if (type == TYPE_F32) return uvec2(floatBitsToUint(x), 0);
-  if (type == TYPE_F16) return uvec2(half_of(x), 0);
-  if (type == TYPE_BF16) return uvec2(brain_of(x), 0);
+uvec2 bits_of_float(int type, REAL x) {
+#ifdef DOUBLE
+  if (type == TYPE_F64) return unpackDouble2x32(x);
+#endif
+  if (type == TYPE_F32) return uvec2(floatBitsToUint(float(x)), 0);
+  if (type == TYPE_F16) return uvec2(half_of(float(x)), 0);
+  if (type == TYPE_BF16) return uvec2(brain_of(float(x)), 0);
   if (type == TYPE_BOOL) return uvec2(x != 0 || is_nan(x) ? 1 : 0, 0);
   if (is_nan(x)) return uvec2(0);
   switch (type) {
-    case TYPE_I8: return uvec2(int(clamp(x, -128.0, 127.0)), 0);
-    case TYPE_U8: return uvec2(int(clamp(x, 0.0, 255.0)), 0);
-    case TYPE_I16: return uvec2(int(clamp(x, -32768.0, 32767.0)), 0);
-    case TYPE_U16: return uvec2(int(clamp(x, 0.0, 65535.0)), 0);
+    case TYPE_I8: return uvec2(int(clamp(x, REAL(-128.0), REAL(127.0))), 0);
+    case TYPE_U8: return uvec2(int(clamp(x, REAL(0.0), REAL(255.0))), 0);
+    case TYPE_I16: return uvec2(int(clamp(x, REAL(-32768.0), REAL(32767.0))), 0);
+    case TYPE_U16: return uvec2(int(clamp(x, REAL(0.0), REAL(65535.0))), 0);
     case TYPE_U32: return uvec2(x >= 4294967296.0 ? 0xffffffffu : x > 0 ? uint(x) : 0u, 0);
 #ifdef WIDE
     case TYPE_I64:

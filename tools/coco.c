@@ -28,6 +28,43 @@ gboolean fv_coco_add(FvCoco *coco, int image, int category, double score, const 
   return TRUE;
 }
 
+void fv_coco_forget(FvCoco *coco) { g_array_set_size(coco->detections, 0); }
+
+void fv_coco_adopt(FvCoco *coco) {
+  GArray *objects = coco->detections;
+  for (guint i = 0; i < objects->len; i++) {
+    CocoBox *box = &g_array_index(objects, CocoBox, i);
+    double area = box->box[2] * box->box[3];
+    box->ignore = area < 0 || area > COCO_MAX_AREA;
+  }
+  coco->detections = coco->truths;
+  coco->truths = objects;
+  fv_coco_forget(coco);
+}
+
+void fv_coco_keep(FvCoco *coco, const gboolean *keep) {
+  g_autofree int *place = g_new(int, coco->images->len + 1);
+  guint images = 0, truths = 0;
+  for (guint i = 0; i < coco->images->len; i++) {
+    CocoImage *image = &g_array_index(coco->images, CocoImage, i);
+    place[i] = keep[i] ? (int)images++ : -1;
+    if (!keep[i]) g_clear_pointer(&image->file, g_free);
+    else if (place[i] != (int)i) {
+      g_array_index(coco->images, CocoImage, place[i]) = *image;
+      image->file = NULL;
+    }
+  }
+  g_array_set_size(coco->images, images);
+  for (guint i = 0; i < coco->truths->len; i++) {
+    CocoBox box = g_array_index(coco->truths, CocoBox, i);
+    if (place[box.image] < 0) continue;
+    box.image = place[box.image];
+    g_array_index(coco->truths, CocoBox, truths++) = box;
+  }
+  g_array_set_size(coco->truths, truths);
+  fv_coco_forget(coco);
+}
+
 /* Overlap over union; in a crowd, over the detection alone. */
 static double overlap(const double *detection, const CocoBox *truth) {
   const double *a = detection, *b = truth->box;

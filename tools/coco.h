@@ -16,7 +16,11 @@ typedef struct FvCocoResult {
 
 /* Reads an instances.json (images, annotations, categories). NULL on failure. */
 FvCoco *fv_coco_read(const char *path, FvError *err);
+/* Pictures (relative names; ids from 1) and classes (ids from 1) without any object. */
+FvCoco *fv_coco_create(const char *const *files, int file_count, const char *const *categories, int category_count);
 void fv_coco_destroy(FvCoco **coco);
+/* Keeps the pictures of which keep[image] is TRUE, with their objects. Detections are forgotten. */
+void fv_coco_keep(FvCoco *coco, const gboolean *keep);
 
 /* Pictures, by rising id. File names are relative and do not leave the folder they are in. */
 int fv_coco_image_count(const FvCoco *coco);
@@ -30,6 +34,11 @@ const char *fv_coco_category_name(const FvCoco *coco, int category);
 /* Adds one detection: box is x, y, width, height in pixels of the picture. FALSE, and nothing added, when an index is out of range or a number
  * is not finite. */
 gboolean fv_coco_add(FvCoco *coco, int image, int category, double score, const double box[4]);
+
+/* Forgets all detections. */
+void fv_coco_forget(FvCoco *coco);
+/* The detections become the objects, in place of those there were. */
+void fv_coco_adopt(FvCoco *coco);
 
 /* per_category: fv_coco_category_count() average precisions, NAN for a category without objects; may be NULL. */
 void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category);

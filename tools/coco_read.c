@@ -175,10 +175,7 @@ static int read_annotations(FvCoco *coco, GHashTable *category_of, JsonParser *p
 static void clear_image(gpointer image) { g_free(((CocoImage *)image)->file); }
 static void clear_category(gpointer category) { g_free(((CocoCategory *)category)->name); }
 
-FvCoco *fv_coco_read(const char *path, FvError *err) {
-  g_autoptr(JsonParser) parser = parse(path, err);
-  if (!parser) return NULL;
-  g_autoptr(GHashTable) category_of = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+static FvCoco *create(void) {
   FvCoco *coco = g_new0(FvCoco, 1);
   coco->images = g_array_new(FALSE, FALSE, sizeof(CocoImage));
   coco->categories = g_array_new(FALSE, FALSE, sizeof(CocoCategory));
@@ -186,6 +183,27 @@ FvCoco *fv_coco_read(const char *path, FvError *err) {
   coco->detections = g_array_new(FALSE, FALSE, sizeof(CocoBox));
   g_array_set_clear_func(coco->images, clear_image);
   g_array_set_clear_func(coco->categories, clear_category);
+  return coco;
+}
+
+FvCoco *fv_coco_create(const char *const *files, int file_count, const char *const *categories, int category_count) {
+  FvCoco *coco = create();
+  for (int i = 0; i < file_count; i++) {
+    CocoImage image = {i + 1, g_strdup(files[i])};
+    g_array_append_val(coco->images, image);
+  }
+  for (int i = 0; i < category_count; i++) {
+    CocoCategory category = {i + 1, g_strdup(categories[i])};
+    g_array_append_val(coco->categories, category);
+  }
+  return coco;
+}
+
+FvCoco *fv_coco_read(const char *path, FvError *err) {
+  g_autoptr(JsonParser) parser = parse(path, err);
+  if (!parser) return NULL;
+  g_autoptr(GHashTable) category_of = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  FvCoco *coco = create();
   if (read_images(coco, parser, path, err) < 0 || read_categories(coco, category_of, parser, path, err) < 0 ||
       read_annotations(coco, category_of, parser, path, err) < 0)
     fv_coco_destroy(&coco);

@@ -1,26 +1,38 @@
 /* fovea compress: a model into one .fovea file. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <fovea/container.h>
 
 #include "commands.h"
+#include "compress_options.h"
+#include "compress_pictures.h"
 #include "options.h"
+#include "progress.h"
 
 static const char command[] = "compress";
 
 typedef struct Compression {
-  FvModelOptions model;
-  char *output, *weights, *entropy, *sign_key;
-  gboolean encrypt;
+  FvModelOptions options;
+  FvCompressWords words;
+  char *output, *calibrate, *images, *annotations, *entropy, *sign_key;
+  double budget;
+  int pictures, measured;
+  gboolean encrypt, layers;
+  /* at work */
+  FvModel *model, *made;
+  FvCompressParams params;
+  FvNodeForm *nodes;
+  FvCalibrationPictures calibration;
+  FvMeasure measure;      /* what the loss is told by */
+  gboolean seen;          /* its pictures are those of calibration */
+  FvMeasure search;       /* what a budget is spent by */
+  FvCompressReport *report;
+  double before, after;   /* NAN: not measured */
+  FvProgress bar;
+  const char *doing;
 } Compression;
-
-static int parse_weights(const Compression *it, FvWeightKind *kind) {
-  const char *name = it->weights ? it->weights : "fp32";
-  *kind = strcmp(name, "fp16") == 0 ? FV_WEIGHTS_F16 : FV_WEIGHTS_F32;
-  if (*kind == FV_WEIGHTS_F16 || strcmp(name, "fp32") == 0) return FV_EXIT_OK;
-  return fv_fail_usage(command, "--weights '%s' is not available: there is fp32 (as it is) and fp16 (half the bytes)", name);
-}
 
 static int check_entropy(const Compression *it) {
   GString *names = g_string_new("auto");
@@ -46,52 +58,224 @@ static char *command_line(int argc, char **argv) {
   return g_string_free(line, FALSE);
 }
 
-static int write_file(const Compression *it, const FvModel *model, const FvContainerParams *params) {
+/* --- compressing --- */
+
+static int show_progress(void *data, const char *what, int done, int total) {
+  Compression *it = data;
+  if (!it->doing || strcmp(it->doing, what) != 0) {
+    if (it->doing) fv_progress_end(&it->bar);
+    fv_progress_start(&it->bar, what, total);
+    it->doing = what;
+  }
+  fv_progress_show(&it->bar, done);
+  return 0;
+}
+
+static int score(FvMeasure *measure, FvModel *model, double *ret_score, FvError *err) {
+  FvCocoResult result;
+  gint64 found = fv_measure_detect(measure, model, NULL, NULL, err);
+  if (found < 0) return (int)found;
+  fv_coco_evaluate(measure->coco, &result, NULL);
+  *ret_score = 100 * result.map;
+  return 0;
+}
+
+static int score_candidate(void *data, FvModel *model, double *ret_score, FvError *err) {
+  Compression *it = data;
+  return score(&it->search, model, ret_score, err);
+}
+
+static gboolean finds_objects(const FvModel *model) {
+  FvFamily family = fv_model_description(model)->family;
+  return family != FV_FAMILY_NONE && family != FV_FAMILY_EMBEDDING;
+}
+
+static int open_pictures(Compression *it, FvError *err) {
+  if (!it->calibrate) return 0;
+  int result = fv_calibration_pictures_init(&it->calibration, it->calibrate, it->pictures, err);
+  it->params.calibration = it->calibration.source;
+  gboolean measures = it->measured > 0 && finds_objects(it->model);
+  if (result == 0 && measures)
+    result = fv_measured_pictures_init(&it->measure, &it->calibration, it->images, it->annotations, it->measured, it->model, &it->seen, err);
+  if (result < 0 || it->budget == 0) return result;
+  it->params.budget = it->budget;
+  it->params.measure = score_candidate;
+  it->params.measure_data = it;
+  gboolean annotated = it->annotations && !it->images;
+  return fv_search_pictures_init(&it->search, &it->calibration, annotated ? it->annotations : NULL, it->model, err);
+}
+
+static int compress(Compression *it) {
+  FvError err;
+  it->measure = (FvMeasure){.threads = it->options.threads, .device = "cpu", .progress = "measuring"};
+  it->search = (FvMeasure){.threads = it->options.threads, .device = "cpu"};
+  it->params.threads = it->options.threads;
+  it->params.progress = show_progress;
+  it->params.progress_data = it;
+  int result = open_pictures(it, &err);
+  if (result == 0) result = fv_compress(it->model, &it->params, &it->made, &it->report, &err);
+  if (it->doing) fv_progress_end(&it->bar);
+  if (result == 0 && it->measure.coco) result = score(&it->measure, it->model, &it->before, &err);
+  if (result == 0 && it->measure.coco) result = score(&it->measure, it->made, &it->after, &err);
+  return result < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;
+}
+
+/* --- telling --- */
+
+static void print_layers(const FvCompressReport *report) {
+  char form[32];
+  printf("%-40s %-8s %10s %7s  %-12s %7s %9s\n", "layer", "", "weights", "kept", "form", "entropy", "error");
+  for (int i = 0; i < report->layer_count; i++) {
+    const FvLayerReport *layer = &report->layers[i];
+    printf("%-40s %-8s %10lld %6.1f%%  %-12s %7.2f %8.3f%%\n", layer->node, layer->operation, (long long)layer->weights,
+           layer->weights ? 100.0 * (double)layer->kept / (double)layer->weights : 0, fv_weight_form_text(layer->form, layer->bits, form), layer->entropy_bits,
+           100 * layer->output_error);
+  }
+}
+
+static void print_accuracy(const Compression *it) {
+  if (!isfinite(it->before) || !isfinite(it->after)) return;
+  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", it->after, it->before, fv_coco_image_count(it->measure.coco),
+         it->seen ? " (those of calibration: there are no others)" : "", it->annotations ? "annotations" : "what the model found before, score 0.3 and more");
+}
+
+enum { NOTES = 8, NOTE_BYTES = 128 };
+
+/* The record that goes into the file. */
+static int write_notes(const Compression *it, FvNote *notes, char (*texts)[NOTE_BYTES]) {
+  int count = 0;
+  if (it->report && it->report->pictures) {
+    snprintf(texts[count], NOTE_BYTES, "%d", it->report->pictures);
+    notes[count] = (FvNote){"calibration-pictures", texts[count]};
+    count++;
+  }
+  if (!isfinite(it->before) || !isfinite(it->after)) return count;
+  notes[count++] = (FvNote){"metric", "COCO mAP, 0 to 100, overlaps 0.50 to 0.95"};
+  notes[count++] = (FvNote){"truth", it->annotations ? "annotations" : "objects that the source model finds with score 0.3 or more"};
+  snprintf(texts[count], NOTE_BYTES, "%d%s", fv_coco_image_count(it->measure.coco), it->seen ? ", those of calibration" : "");
+  notes[count] = (FvNote){"pictures", texts[count]};
+  count++;
+  snprintf(texts[count], NOTE_BYTES, "%.3f", it->before);
+  notes[count] = (FvNote){"before", texts[count]};
+  count++;
+  snprintf(texts[count], NOTE_BYTES, "%.3f", it->after);
+  notes[count] = (FvNote){"after", texts[count]};
+  return count + 1;
+}
+
+static int write_file(const Compression *it, FvContainerParams *params) {
   FvError err;
   FvContainerInfo info;
-  if (fv_container_write(model, it->output, params, &err) < 0) return fv_fail(command, "%s", err.message);
-  if (fv_container_verify(it->output, it->model.trusted_keys, &info, &err) < 0) return fv_fail(command, "%s", err.message);
-  FvModelInfo source = fv_model_info(model);
+  FvNote notes[NOTES];
+  char texts[NOTES][NOTE_BYTES];
+  params->accuracy = notes;
+  params->accuracy_count = write_notes(it, notes, texts);
+  if (fv_container_write(it->made, it->output, params, &err) < 0) return fv_fail(command, "%s", err.message);
+  if (fv_container_verify(it->output, it->options.trusted_keys, &info, &err) < 0) return fv_fail(command, "%s", err.message);
+  FvModelInfo source = fv_model_info(it->model);
+  if (it->layers && it->report) print_layers(it->report);
+  print_accuracy(it);
   printf("%s: %lld bytes, %.2f times smaller than %s%s\n", it->output, (long long)info.file_bytes, (double)source.file_bytes / (double)info.file_bytes,
          source.path, info.signature == FV_SIGNATURE_NONE ? ", not signed" : ", signed");
   fv_container_info_finish(&info);
   return FV_EXIT_OK;
 }
 
-static int run(const Compression *it, const char *path, const char *line) {
-  FvModel *model = NULL;
+/* --- the command --- */
+
+static int check_pictures(const Compression *it) {
+  if (it->pictures < 1) return fv_fail_usage(command, "--pictures must be 1 or more, not %d", it->pictures);
+  if (it->measured < 0) return fv_fail_usage(command, "--measure must be 0 (not at all) or more, not %d", it->measured);
+  if (!(it->budget >= 0)) return fv_fail_usage(command, "--budget must be 0 or more, not %g", it->budget);
+  if (it->calibrate && !g_file_test(it->calibrate, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--calibrate '%s' is not a folder", it->calibrate);
+  if (it->images && !g_file_test(it->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", it->images);
+  if (it->calibrate) return FV_EXIT_OK;
+  const char *needs = it->budget > 0 ? "--budget" : it->annotations ? "--annotations" : it->images ? "--images" : it->words.prune ? "--prune" : NULL;
+  if (needs) return fv_fail_usage(command, "%s needs --calibrate DIR", needs);
+  bool narrow = it->params.weights == FV_WEIGHT_INT || it->params.weights == FV_WEIGHT_CODEBOOK;
+  for (int i = 0; i < it->params.node_count; i++) narrow = narrow || it->params.nodes[i].weights == FV_WEIGHT_INT || it->params.nodes[i].weights == FV_WEIGHT_CODEBOOK;
+  return narrow ? fv_fail_usage(command, "narrow weights need --calibrate DIR, a folder of pictures like those that the model will see") : FV_EXIT_OK;
+}
+
+static int check(Compression *it) {
+  if (!it->output) return fv_fail_usage(command, "-o OUT.fovea is missing");
+  int result = fv_compress_words_read(command, &it->words, it->calibrate != NULL, &it->params, &it->nodes);
+  if (result == FV_EXIT_OK) result = check_pictures(it);
+  return result == FV_EXIT_OK ? check_entropy(it) : result;
+}
+
+/* Nothing to look at: the file as it is, or its weights in half the bytes. */
+static bool is_plain(const Compression *it) {
+  return !it->calibrate && it->params.node_count == 0;
+}
+
+static int run(Compression *it, const char *path, const char *line) {
   FvContainerParams params = {.entropy = it->entropy, .sign_key = it->sign_key, .encrypt = it->encrypt, .command = line};
-  int result = it->output ? parse_weights(it, &params.weights) : fv_fail_usage(command, "-o OUT.fovea is missing");
-  if (result == FV_EXIT_OK) result = check_entropy(it);
-  if (result == FV_EXIT_OK) result = fv_model_options_open(&it->model, command, path, &model);
-  if (result == FV_EXIT_OK && strcmp(fv_model_info(model).format, "fovea") == 0)
+  int result = check(it);
+  if (result == FV_EXIT_OK) result = fv_model_options_open(&it->options, command, path, &it->model);
+  if (result == FV_EXIT_OK && strcmp(fv_model_info(it->model).format, "fovea") == 0)
     result = fv_fail(command, "%s is a .fovea file already: begin with the ONNX file that it was made from", path);
-  if (result == FV_EXIT_OK) result = write_file(it, model, &params);
-  fv_model_destroy(&model);
-  return result;
+  if (result == FV_EXIT_OK && is_plain(it)) {
+    params.weights = it->params.weights == FV_WEIGHT_F16 ? FV_WEIGHTS_F16 : FV_WEIGHTS_F32;
+    it->made = fv_model_ref(it->model);
+  } else if (result == FV_EXIT_OK) {
+    result = compress(it);
+  }
+  return result == FV_EXIT_OK ? write_file(it, &params) : result;
+}
+
+static void finish(Compression *it) {
+  fv_model_destroy(&it->made);
+  fv_model_destroy(&it->model);
+  fv_compress_report_destroy(&it->report);
+  fv_measure_finish(&it->measure);
+  fv_measure_finish(&it->search);
+  fv_calibration_pictures_finish(&it->calibration);
+  fv_model_options_finish(&it->options);
+  fv_compress_words_finish(&it->words);
+  g_free(it->nodes);
+  g_free(it->output);
+  g_free(it->calibrate);
+  g_free(it->images);
+  g_free(it->annotations);
+  g_free(it->entropy);
+  g_free(it->sign_key);
 }
 
 int fv_command_compress(int argc, char **argv) {
-  Compression it = {0};
+  Compression it = {.pictures = 64, .measured = 500, .before = NAN, .after = NAN};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
-    {"weights", 0, 0, G_OPTION_ARG_STRING, &it.weights, "fp32, or fp16 for weights of convolutions and matrix products (default fp32)", "KIND"},
+    {"calibrate", 0, 0, G_OPTION_ARG_FILENAME, &it.calibrate, "Folder of pictures like those that the model will see; makes int8 the default", "DIR"},
+    {"pictures", 0, 0, G_OPTION_ARG_INT, &it.pictures, "How many of them to calibrate with, evenly chosen (default 64)", "N"},
+    {"images", 0, 0, G_OPTION_ARG_FILENAME, &it.images, "Folder to measure the loss on (default: what --calibrate leaves over)", "DIR"},
+    {"annotations", 0, 0, G_OPTION_ARG_FILENAME, &it.annotations, "What is on those pictures, in COCO's form (default: what the model itself finds)", "FILE.json"},
+    {"measure", 0, 0, G_OPTION_ARG_INT, &it.measured, "On how many pictures to measure, at most; 0: do not (default 500)", "N"},
+    {"budget", 0, 0, G_OPTION_ARG_DOUBLE, &it.budget, "Look for the fewest bits per layer that lose no more than this, in points of mAP", "POINTS"},
+    {"weights", 0, 0, G_OPTION_ARG_STRING, &it.words.weights, "int8, int7 … int3, codebook:N, fp16 or fp32 (default int8 with --calibrate, else fp32)", "FORM"},
+    {"activations", 0, 0, G_OPTION_ARG_STRING, &it.words.activations, "int8 or fp32 (default int8 with narrow weights)", "FORM"},
+    {"ranges", 0, 0, G_OPTION_ARG_STRING, &it.words.ranges, "How activations get their range: auto, minmax, percentile, kl or mse (default auto)", "METHOD"},
+    {"rounding", 0, 0, G_OPTION_ARG_STRING, &it.words.rounding, "auto, nearest or gptq (default auto: gptq below 8 bits)", "METHOD"},
+    {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &it.words.rate, "How much rounding favours levels that take fewer bits in the file (default 0)", "WEIGHT"},
+    {"prune", 0, 0, G_OPTION_ARG_STRING, &it.words.prune, "magnitude:0.5, global:0.5, channels:0.3, 2:4, block4:0.7, auto:0.02 or list:FILE", "KIND:AMOUNT"},
+    {"prune-steps", 0, 0, G_OPTION_ARG_INT, &it.words.prune_steps, "Prune in so many steps (default 1)", "N"},
+    {"keep", 0, 0, G_OPTION_ARG_STRING_ARRAY, &it.words.keep, "Another form for a layer, * and ? allowed; repeatable", "NODE=FORM"},
+    {"no-equalisation", 0, 0, G_OPTION_ARG_NONE, &it.words.no_equalisation, "Do not even out channels across layers", NULL},
+    {"no-bias-correction", 0, 0, G_OPTION_ARG_NONE, &it.words.no_bias_correction, "Do not correct biases for what rounding shifts", NULL},
+    {"layers", 0, 0, G_OPTION_ARG_NONE, &it.layers, "Print what became of each layer", NULL},
     {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
-    FV_MODEL_OPTIONS(it.model),
+    {"threads", 0, 0, G_OPTION_ARG_INT, &it.options.threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"},
+    FV_MODEL_OPTIONS(it.options),
     {0}};
   const FvUsage usage = {command, "MODEL.onnx",
                          "Writes a model, what its outputs mean and its class names into one file that is verified before it is used.\n"
-                         "Everything that takes an ONNX file takes the result.", 1, 1};
+                         "Everything that takes an ONNX file takes the result. With --calibrate it becomes smaller and faster, and the file says what that cost.", 1, 1};
   char *line = command_line(argc, argv);
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = run(&it, argv[1], line);
-  fv_model_options_finish(&it.model);
+  finish(&it);
   g_free(line);
-  g_free(it.output);
-  g_free(it.weights);
-  g_free(it.entropy);
-  g_free(it.sign_key);
   return result;
 }

@@ -29,7 +29,7 @@ static int find(Work *work) {
   FvError err;
   int result = fv_model_options_open(&job->options, "detect", job->model, &work->model);
   if (result == FV_EXIT_OK) result = fv_model_expect_detector("detect", work->model);
-  if (result == FV_EXIT_OK) result = fv_model_options_plan(&job->options, "detect", work->model, 0, NULL, 0, &work->plan);
+  if (result == FV_EXIT_OK) result = fv_model_options_plan(&job->options, "detect", work->model, FV_PLAN_NO_MEASURE, NULL, 0, &work->plan);
   if (result != FV_EXIT_OK) return result;
   FvDetectParams params = {(float)job->threshold, (float)job->iou_threshold, job->max_detections};
   if (fv_session_create(work->plan, &work->session, &err) < 0 || fv_picture_read(job->input, true, &work->picture, &err) < 0)

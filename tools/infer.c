@@ -191,7 +191,7 @@ int fv_command_infer(int argc, char **argv) {
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&options, command, argv[1], &it.model);
   if (result == FV_EXIT_OK) result = read_inputs(&it, inputs);
-  if (result == FV_EXIT_OK) result = run(&it, &options, reference ? FV_PLAN_REFERENCE : 0, directory ? directory : ".", json);
+  if (result == FV_EXIT_OK) result = run(&it, &options, FV_PLAN_NO_MEASURE | (reference ? FV_PLAN_REFERENCE : 0), directory ? directory : ".", json);
   for (int i = 0; i < it.input_count; i++) fv_tensor_release(&it.given[i]);
   g_free(it.given);
   fv_session_destroy(&it.session);

@@ -15,6 +15,7 @@ typedef struct Inspection {
   FvSession *session;      /* knows the shapes of inputs and outputs; NULL where shape inputs were not given */
   const FvContainerInfo *container; /* NULL: not a .fovea file */
   const char *plan_error;  /* why there is no plan */
+  gboolean layers;         /* what operators take in the file, instead of the steps of the plan */
 } Inspection;
 
 static const char *resize_name(FvResize resize) {
@@ -98,12 +99,14 @@ static void json_plan(FvJson *json, const Inspection *it) {
   }
   FvPlanInfo info = fv_plan_info(it->plan);
   fv_json_string(json, "device", info.device);
+  fv_json_string(json, "device_choice", info.choice);
   fv_json_string(json, "instructions", info.instructions);
   fv_json_string(json, "precision", fv_precision_name(info.precision));
   fv_json_int(json, "threads", info.threads);
   fv_json_int(json, "macs", info.macs);
   fv_json_int(json, "weight_bytes", info.weight_bytes);
   fv_json_int(json, "session_bytes", info.session_bytes);
+  fv_json_int(json, "staging_bytes", info.staging_bytes);
   fv_json_open(json, "steps", '[');
   for (int i = 0; i < info.step_count; i++) {
     FvStepInfo step = fv_plan_step(it->plan, i);
@@ -132,6 +135,7 @@ static void print_json(const Inspection *it) {
   fv_json_string(&json, "producer", info.producer);
   fv_json_int(&json, "opset", info.opset);
   fv_json_int(&json, "file_bytes", info.file_bytes);
+  fv_json_string(&json, "sha256", info.sha256);
   fv_json_int(&json, "parameters", info.parameters);
   fv_json_int(&json, "nodes", info.node_count);
   json_values(&json, it, true);
@@ -140,7 +144,10 @@ static void print_json(const Inspection *it) {
   fv_json_open(&json, "operators", '{');
   for (int i = 0; i < count; i++) fv_json_int(&json, operators[i].name, operators[i].count);
   fv_json_close(&json, '}');
-  if (it->container) fv_container_json(&json, it->container);
+  if (it->container) {
+    fv_container_json(&json, it->container);
+    fv_layers_json(&json, it->model);
+  }
   json_plan(&json, it);
   fv_json_close(&json, '}');
   fv_json_print(&json);
@@ -185,9 +192,11 @@ static void print_plan(const Inspection *it) {
   }
   FvPlanInfo info = fv_plan_info(it->plan);
   printf("%-12s %.1f million multiply-accumulates a run\n", "work", (double)info.macs / 1e6);
-  printf("%-12s %.2f MiB of weights shared by all sessions, %.2f MiB a session\n", "memory", (double)info.weight_bytes / 1048576,
-         (double)info.session_bytes / 1048576);
-  printf("%-12s %s (%s, %s), %d threads, %d steps\n\n", "device", info.device, info.instructions, fv_precision_name(info.precision), info.threads, info.step_count);
+  printf("%-12s %lld bytes of weights shared by all sessions, %lld bytes a session", "memory", (long long)info.weight_bytes, (long long)info.session_bytes);
+  if (info.staging_bytes) printf(" (%lld of them to and from the device)", (long long)info.staging_bytes);
+  printf("\n%-12s %s (%s, %s), %d threads, %d steps", "device", info.device, info.instructions, fv_precision_name(info.precision), info.threads, info.step_count);
+  if (*info.choice) printf("; auto knows: %s", info.choice);
+  printf("\n\n");
   printf("%4s  %-28s %-32s %-22s %9s  %s\n", "step", "operation", "kernel", "output", "MMAC", "name");
   for (int i = 0; i < info.step_count; i++) {
     FvStepInfo step = fv_plan_step(it->plan, i);
@@ -207,14 +216,18 @@ static void print_text(const Inspection *it) {
   print_description(it->model);
   print_operators(it->model);
   if (it->container) fv_container_print(it->container);
-  print_plan(it);
+  if (it->layers)
+    fv_layers_print(it->model);
+  else
+    print_plan(it);
 }
 
 int fv_command_inspect(int argc, char **argv) {
   FvModelOptions options = {0};
-  gboolean json = FALSE, reference = FALSE;
+  gboolean json = FALSE, layers = FALSE, reference = FALSE;
   const GOptionEntry entries[] = {
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+    {"layers", 0, 0, G_OPTION_ARG_NONE, &layers, "Of a .fovea file: bytes, bits per weight and coder of every operator, instead of the plan", NULL},
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
     {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
@@ -225,12 +238,13 @@ int fv_command_inspect(int argc, char **argv) {
   FvContainerInfo container = {0};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = fv_model_options_open(&options, usage.command, argv[1], &it.model);
+  it.layers = layers;
   if (result == FV_EXIT_OK && strcmp(fv_model_info(it.model).format, "fovea") == 0) {
     it.container = &container;
     if (fv_container_verify(argv[1], options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);
   }
   if (result == FV_EXIT_OK) {
-    FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = reference ? FV_PLAN_REFERENCE : 0};
+    FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = FV_PLAN_NO_MEASURE | (reference ? FV_PLAN_REFERENCE : 0)};
     if (options.precision) params.precision = (FvPrecision)fv_precision_from_name(options.precision);
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
     if (code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */

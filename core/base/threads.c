@@ -10,6 +10,8 @@
 #include <fovea/error.h>
 #include <fovea/limits.h>
 
+#include "base/cpu.h"
+
 /* A job is published by raising `generation`; workers take part numbers from `next` until there are none, and the caller waits for `left`
  * to reach zero. Only `busy` decides who may publish. */
 enum { SPINS = 2000, CLOSED = 1 << 30 };
@@ -89,6 +91,12 @@ int fv_pool_reserve(int threads) {
   }
   pthread_mutex_unlock(&pool.growing);
   return result;
+}
+
+void fv_pool_reserve_some(void) {
+  enum { SOME = 4 };
+  int cores = fv_cpu_core_count();
+  if (atomic_load(&pool.workers) + 1 < (cores < SOME ? cores : SOME)) fv_pool_reserve(cores < SOME ? cores : SOME);
 }
 
 void fv_pool_run(int parts, FvPartFn fn, void *arg) {

@@ -8,6 +8,8 @@ typedef void (*FvPartFn)(void *arg, int part);
 
 /* Makes sure that jobs of `threads` parts can run in parallel. Called at plan time; returns 0 or FV_ERR_NO_MEMORY. */
 int fv_pool_reserve(int threads);
+/* The same for work at load time, when nobody has said yet how many threads there shall be: one per core, four at most. Where they cannot be had, jobs run on the caller's thread. */
+void fv_pool_reserve_some(void);
 /* Runs fn(arg, 0) … fn(arg, parts - 1), some of them on this thread, and returns when all are done. */
 void fv_pool_run(int parts, FvPartFn fn, void *arg);
 

@@ -7,7 +7,7 @@
 
 #include "ir/op.h"
 
-enum { FV_HISTOGRAM_BINS = 2048 };
+enum { FV_HISTOGRAM_BINS = 2048, FV_MAX_CALIBRATION_PICTURES = 1 << 20 };
 
 /* Of one value. */
 typedef struct FvActivationStats {

@@ -23,7 +23,8 @@ typedef struct FvQuantiseParams {
   bool bias_correction;
 } FvQuantiseParams;
 
-/* Rewrites graph in place. reports: by node index, filled for nodes with weights; may be NULL. */
+/* Rewrites graph in place and prepares it anew. calibration may be NULL where no activation becomes 8 bits wide; weights then go to the nearest level. reports: by node index,
+ * filled for nodes with weights, the first of those that share theirs; may be NULL. Names in them belong to the graph. */
 int fv_quantise(FvGraph *graph, const FvCalibration *calibration, const FvQuantiseParams *params, FvLayerReport *reports, FvError *err);
 /* Cross-layer equalisation (Nagel et al. 2019): scales moved between convolutions with only positively homogeneous operators between them. Before calibration. */
 int fv_equalise(FvGraph *graph, FvError *err);

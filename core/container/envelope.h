@@ -29,11 +29,12 @@ bool fv_envelope_is(const void *data, size_t size);
 
 /* Everything docs/format.md asks to be checked before a section is read. Errors name the part: "section 'weights' is damaged". */
 int fv_envelope_verify(const void *data, size_t size, FvEnvelope *envelope, FvError *err);
-/* The same for a file, of which one chunk is in memory at a time. Keeps the bytes of the sections provenance and accuracy (unencrypted and of at most
- * 512 KiB), for fv_notes_read. */
+/* The same for a file, of which one chunk is in memory at a time. Keeps the bytes of the sections that tell about the file (unencrypted, uncoded
+ * and of at most 512 KiB), for fv_notes_read and fv_scores_read. */
 typedef struct FvEnvelopeNotes {
-  uint8_t *provenance, *accuracy; /* malloc'ed, or NULL */
+  uint8_t *sections[FV_SECTION_TYPES]; /* malloc'ed, or NULL; of provenance, accuracy, calibration and scores */
 } FvEnvelopeNotes;
+void fv_envelope_notes_finish(FvEnvelopeNotes *notes);
 int fv_envelope_verify_file(const char *path, FvEnvelope *envelope, FvEnvelopeNotes *notes, FvError *err);
 
 const FvSection *fv_envelope_find(const FvEnvelope *envelope, FvSectionType type);
@@ -54,15 +55,21 @@ typedef struct FvDraft {
   unsigned flags; /* FV_SECTION_ENCRYPTED asks for encryption with the key from the environment */
   const void *data;
   size_t size;
-  FvCoderLimits coders; /* the smallest of these is taken */
+  FvCoderLimits coders;
 } FvDraft;
 /* sign_key NULL: not signed. */
 int fv_envelope_write(const char *path, const FvDraft *drafts, int count, const char *sign_key, FvError *err);
 
-/* Key-value notes (provenance, accuracy). */
+/* Key-value notes (provenance, accuracy, calibration). */
 int fv_notes_check(const FvNote *notes, int count, const char *what, FvError *err);
 void fv_notes_write(FvBytes *bytes, const FvNote *notes, int count);
 /* *notes is one malloc'ed block with the strings in it. */
 int fv_notes_read(const void *data, size_t size, const char *what, FvNote **notes, int *count, FvError *err);
+
+/* Histograms of scores. */
+int fv_scores_check(const FvScoreHistogram *scores, int count, FvError *err);
+void fv_scores_write(FvBytes *bytes, const FvScoreHistogram *scores, int count);
+/* *scores is one malloc'ed block with the names in it. */
+int fv_scores_read(const void *data, size_t size, FvScoreHistogram **scores, int *count, FvError *err);
 
 #endif

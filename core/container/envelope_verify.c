@@ -21,7 +21,7 @@ typedef struct Source {
 
 static const char *const section_names[FV_SECTION_TYPES] = {
   [FV_SECTION_GRAPH] = "graph", [FV_SECTION_WEIGHTS] = "weights", [FV_SECTION_DESCRIPTION] = "description",
-  [FV_SECTION_PROVENANCE] = "provenance", [FV_SECTION_ACCURACY] = "accuracy",
+  [FV_SECTION_PROVENANCE] = "provenance", [FV_SECTION_ACCURACY] = "accuracy", [FV_SECTION_CALIBRATION] = "calibration", [FV_SECTION_SCORES] = "scores",
 };
 
 const char *fv_section_name(uint32_t type) { return type < FV_SECTION_TYPES && section_names[type] ? section_names[type] : "unknown"; }
@@ -141,9 +141,8 @@ static int check_table(const Source *source, const uint8_t *wanted, FvEnvelope *
   return 0;
 }
 
-static int check_section(const Source *source, const FvSection *section) {
-  uint8_t digest[FV_FORMAT_HASH_BYTES];
-  char what[64];
+/* With one chunk of memory, for files. */
+static int hash_file_section(const Source *source, const FvSection *section, uint8_t digest[FV_FORMAT_HASH_BYTES]) {
   FvSectionHash hash;
   fv_section_hash_init(&hash);
   for (uint64_t at = 0; at < section->stored_bytes; at += FV_FORMAT_CHUNK_BYTES) {
@@ -154,6 +153,16 @@ static int check_section(const Source *source, const FvSection *section) {
     fv_section_hash_chunk(&hash, chunk, size);
   }
   fv_section_hash_end(&hash, digest);
+  return 0;
+}
+
+static int check_section(const Source *source, const FvSection *section) {
+  uint8_t digest[FV_FORMAT_HASH_BYTES];
+  char what[64];
+  if (source->memory)
+    fv_section_hash(source->memory + section->offset, (size_t)section->stored_bytes, digest);
+  else if (hash_file_section(source, section, digest) < 0)
+    return FV_ERR_IO;
   uint64_t end = section->offset + section->stored_bytes;
   size_t behind = (size_t)(fv_format_align(end) - end);
   const uint8_t *zeros = fetch(source, end, behind);
@@ -193,14 +202,19 @@ static int keep(const Source *source, const FvEnvelope *envelope, FvSectionType 
   return memcmp(digest, section->digest, sizeof digest) == 0 ? 0 : fv_error_set(source->err, FV_ERR_IO, "the file changed while it was read");
 }
 
+void fv_envelope_notes_finish(FvEnvelopeNotes *notes) {
+  for (int type = 0; type < FV_SECTION_TYPES; type++) free(notes->sections[type]);
+  *notes = (FvEnvelopeNotes){0};
+}
+
 static int verify_open(Source *source, FvEnvelope *envelope, FvEnvelopeNotes *notes) {
   struct stat info;
   if (fstat(source->fd, &info) < 0 || !S_ISREG(info.st_mode)) return fv_error_set(source->err, FV_ERR_IO, "not a regular file");
   source->size = (uint64_t)info.st_size;
   source->scratch = malloc(FV_FORMAT_CHUNK_BYTES);
   int result = source->scratch ? verify(source, envelope) : fv_error_set(source->err, FV_ERR_NO_MEMORY, "out of memory");
-  if (result == 0) result = keep(source, envelope, FV_SECTION_PROVENANCE, &notes->provenance);
-  if (result == 0) result = keep(source, envelope, FV_SECTION_ACCURACY, &notes->accuracy);
+  for (int type = FV_SECTION_PROVENANCE; result == 0 && type <= FV_SECTION_SCORES; type++)
+    result = keep(source, envelope, (FvSectionType)type, &notes->sections[type]);
   free(source->scratch);
   return result;
 }
@@ -212,9 +226,7 @@ int fv_envelope_verify_file(const char *path, FvEnvelope *envelope, FvEnvelopeNo
   int result = verify_open(&source, envelope, notes);
   close(source.fd);
   if (result == 0) return 0;
-  free(notes->provenance);
-  free(notes->accuracy);
-  *notes = (FvEnvelopeNotes){0};
+  fv_envelope_notes_finish(notes);
   fv_error_prefix(err, "%.256s", path);
   return result;
 }

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "container/format.h"
 #include "container/graph_code.h"
+#include "container/weights.h"
+#include "ir/log_grid.h"
 #include "ir/names.h"
 #include "ir/op.h"
 
@@ -18,8 +20,10 @@ typedef struct Operator {
 
 typedef struct Decoder {
   FvByteReader reader;
-  const uint8_t *weights;
-  uint64_t weight_bytes, weight_end; /* weight_end: where the last tensor ended */
+  FvWeightLoad weights;
+  int64_t grid_base;  /* of the grid tensor before */
+  int mentioned;      /* values that nodes named so far, with the inputs */
+  int blocks_used;    /* blocks that tensors named so far */
   FvGraph *graph;
   FvNames names;
   const char **texts;
@@ -93,34 +97,66 @@ static int read_shape(Decoder *d, const char *what, FvTensor *tensor) {
   return 0;
 }
 
-static void load_elements(const FvTensor *tensor, FvTensorStorage storage, const uint8_t *stored, uint64_t bytes) {
-  int64_t count = fv_tensor_count(tensor);
-  if (storage == FV_STORAGE_PLAIN) {
-    if (bytes) memcpy(tensor->data, stored, (size_t)bytes);
-    uint8_t *flags = tensor->data;
-    for (int64_t i = 0; tensor->dtype == FV_DTYPE_BOOL && i < count; i++) flags[i] = flags[i] != 0;
-    return;
+static int read_codebook(Decoder *d, FvStorage *storage) {
+  float *codebook = make(d, FV_CODEBOOK_MAX, sizeof *codebook);
+  if (!codebook) return no_memory(d);
+  storage->entries = fv_read_byte(&d->reader) + 1u;
+  storage->zero = fv_read_byte(&d->reader);
+  unsigned half = fv_read_byte(&d->reader);
+  if (storage->zero >= storage->entries || half > 1) return malformed(d, "codebooks");
+  storage->half_entries = half;
+  for (unsigned i = 0; i < storage->entries; i++) {
+    const uint8_t *bits = fv_read_bytes(&d->reader, half ? 2 : 4);
+    if (!bits) return malformed(d, "codebooks");
+    codebook[i] = half ? fv_f16_to_f32((uint16_t)(bits[0] | bits[1] << 8)) : fv_f32_from_bits(fv_get_u32(bits));
   }
-  float *values = tensor->data;
-  for (int64_t i = 0; i < count; i++) values[i] = fv_f16_to_f32((uint16_t)(stored[2 * i] | stored[2 * i + 1] << 8));
+  storage->codebook = codebook;
+  return 0;
+}
+
+static int read_same(Decoder *d, const char *what, FvTensor *tensor) {
+  uint32_t index = fv_read_index(&d->reader, (uint32_t)d->weights.count);
+  if (d->reader.failed) return malformed(d, "tensors");
+  const FvTensor *other = d->weights.tensors[index].tensor;
+  if (other->dtype != tensor->dtype || fv_tensor_count(other) != fv_tensor_count(tensor))
+    return fv_error_set(d->err, FV_ERR_FORMAT, "%s is said to be the same as a tensor of another size", what);
+  tensor->data = other->data;
+  return 0;
+}
+
+/* 0 is the first block that no tensor has named. */
+static int read_block(Decoder *d) {
+  uint32_t number = fv_read_index(&d->reader, (uint32_t)d->blocks_used + 1u);
+  if (number) return (int)number - 1;
+  if (d->blocks_used >= d->weights.block_count) d->reader.failed = true;
+  return d->reader.failed ? 0 : d->blocks_used++;
+}
+
+/* Where the elements are, and how; they are decoded when all tensors are known. */
+static int read_storage(Decoder *d, const char *what, FvTensor *tensor) {
+  FvStorage storage = {.form = (FvTensorStorage)fv_read_byte(&d->reader)};
+  if (storage.form == FV_STORAGE_SAME) return read_same(d, what, tensor);
+  int block = read_block(d);
+  if (storage.form == FV_STORAGE_GRID) {
+    int64_t step = fv_read_signed(&d->reader);
+    if (step < -2 * FV_LOG_GRID_MAX || step > 2 * FV_LOG_GRID_MAX) return malformed(d, "tensors");
+    storage.base = d->grid_base += step;
+  }
+  int result = d->reader.failed ? malformed(d, "tensors") : storage.form == FV_STORAGE_CODEBOOK ? read_codebook(d, &storage) : 0;
+  if (result < 0) return result;
+  if (!fv_storage_fits(&storage, tensor->dtype, d->weights.blocks[block].kind.width)) return malformed(d, "tensors");
+  result = fv_weights_take(&d->weights, &d->graph->arena, tensor, &storage, block);
+  if (result == FV_ERR_NO_MEMORY) return no_memory(d);
+  return result == 0 ? 0 : fv_error_set(d->err, FV_ERR_FORMAT, "%s does not lie where section 'weights' can hold it", what);
 }
 
 static int read_tensor(Decoder *d, const char *what, FvTensor *tensor) {
   *tensor = (FvTensor){0};
   int result = read_shape(d, what, tensor);
   if (result < 0) return result;
-  unsigned storage = fv_read_byte(&d->reader);
-  uint64_t offset = fv_read_number(&d->reader), count = (uint64_t)fv_tensor_count(tensor);
-  if (d->reader.failed || storage > FV_STORAGE_HALF || (storage == FV_STORAGE_HALF && tensor->dtype != FV_DTYPE_F32)) return malformed(d, "tensors");
-  uint64_t bytes = count * (storage == FV_STORAGE_HALF ? 2 : fv_dtype_size(tensor->dtype));
-  /* In order and without overlap: what all tensors take in memory is then bounded by the size of the section. */
-  if (offset < d->weight_end || offset > d->weight_bytes || bytes > d->weight_bytes - offset)
-    return fv_error_set(d->err, FV_ERR_FORMAT, "%s does not lie where section 'weights' can hold it", what);
-  d->weight_end = offset + bytes;
-  tensor->data = fv_arena_alloc(&d->graph->arena, (size_t)(count * fv_dtype_size(tensor->dtype)) + SLACK);
-  if (!tensor->data) return no_memory(d);
-  load_elements(tensor, (FvTensorStorage)storage, d->weights + offset, bytes);
-  return 0;
+  if (fv_tensor_count(tensor)) return read_storage(d, what, tensor);
+  tensor->data = fv_arena_alloc(&d->graph->arena, SLACK);
+  return tensor->data ? 0 : no_memory(d);
 }
 
 /* --- values --- */
@@ -149,9 +185,14 @@ static int read_constant(Decoder *d, FvValue *value) {
 }
 
 static int read_value(Decoder *d) {
+  char made[16];
   const char *name = read_text(d);
   unsigned kind = fv_read_byte(&d->reader);
-  if (d->reader.failed || !*name || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
+  if (d->reader.failed || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
+  if (!*name) {
+    snprintf(made, sizeof made, "%c%d", FV_FORMAT_MADE_NAME, d->graph->value_count);
+    name = made;
+  }
   int result = fv_name_check(name, "value", d->err);
   if (result < 0) return result;
   if (fv_names_find(&d->names, name)) return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name);
@@ -240,11 +281,14 @@ static int read_attributes(Decoder *d, FvNode *node) {
   return result;
 }
 
-/* Values by number + 1. The count is checked before. */
+/* 0: left out; else how far back among the values in the order of their first mention, 1 being the next new one. The count is checked before. */
 static void read_places(Decoder *d, FvValue **places, int count) {
   for (int i = 0; i < count; i++) {
-    uint32_t place = fv_read_index(&d->reader, (uint32_t)d->graph->value_count + 1u);
-    places[i] = place ? d->graph->values[place - 1] : NULL;
+    uint32_t back = fv_read_index(&d->reader, (uint32_t)d->mentioned + 2u);
+    int index = back ? d->mentioned - (int)back + 1 : -1;
+    if (index >= d->graph->value_count) d->reader.failed = true;
+    places[i] = index < 0 || d->reader.failed ? NULL : d->graph->values[index];
+    d->mentioned += index == d->mentioned && !d->reader.failed;
   }
 }
 
@@ -302,6 +346,7 @@ static int read_node(Decoder *d, Places *inputs, Places *outputs) {
 }
 
 static int read_nodes(Decoder *d) {
+  d->mentioned = d->graph->input_count;
   Places inputs, outputs;
   uint32_t count = fv_read_count(&d->reader, FV_MAX_NODES);
   int result = d->reader.failed || count == 0 ? malformed(d, "nodes") : 0;
@@ -338,31 +383,36 @@ static int check_origins(Decoder *d) {
   return d->reader.at == d->reader.end ? 0 : malformed(d, "end");
 }
 
-static int decode(Decoder *d) {
+static int decode(Decoder *d, FvWeightBytes weights) {
   int result = read_texts(d);
   if (result == 0) result = read_head(d);
   if (result == 0) result = read_operators(d);
+  if (result == 0) result = fv_weights_open(&d->weights, weights, &d->reader, d->err);
   if (result == 0) result = read_values(d);
-  if (result == 0) result = read_nodes(d);
   if (result == 0) result = read_ends(d, true);
+  if (result == 0) result = read_nodes(d);
   if (result == 0) result = read_ends(d, false);
   if (result == 0) result = check_origins(d);
-  return result == 0 ? fv_graph_sort(d->graph, d->err) : result;
+  if (result == 0) result = fv_graph_sort(d->graph, d->err);
+  if (result == 0) result = fv_weights_decode(&d->weights, d->err);
+  if (result == 0 && !fv_weights_describe(&d->weights, d->file)) result = no_memory(d);
+  return result;
 }
 
-int fv_graph_decode(const void *graph_bytes, size_t graph_size, const void *weight_bytes, size_t weight_size, FvModelFile *file, FvError *err) {
+int fv_graph_decode(const void *graph_bytes, size_t graph_size, FvWeightBytes weights, FvModelFile *file, bool *borrows, FvError *err) {
   FvModelFile found = {.graph = fv_graph_create()};
-  Decoder d = {.reader = {.at = graph_bytes, .end = (const uint8_t *)graph_bytes + graph_size}, .weights = weight_bytes, .weight_bytes = weight_size,
-               .graph = found.graph, .file = &found, .err = err};
+  Decoder d = {.reader = {.at = graph_bytes, .end = (const uint8_t *)graph_bytes + graph_size}, .graph = found.graph, .file = &found, .err = err};
   if (!found.graph) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   fv_names_init(&d.names);
-  int result = decode(&d);
+  int result = decode(&d, weights);
   fv_names_finish(&d.names);
   if (result == 0) {
     *file = found;
-    return 0;
+    if (borrows) *borrows = d.weights.borrows;
+  } else {
+    if (err) fv_text_clean(err->message); /* names from the file, which end up on terminals */
+    fv_graph_destroy(&found.graph);
   }
-  if (err) fv_text_clean(err->message); /* names from the file, which end up on terminals */
-  fv_graph_destroy(&found.graph);
+  fv_weights_finish(&d.weights);
   return result;
 }

@@ -1,13 +1,16 @@
-#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/half.h"
 #include "container/format.h"
 #include "container/graph_code.h"
+#include "container/storage.h"
 #include "ir/op.h"
 
 /* The format's numbers of element types are those of FvDtype, and must stay so. */
 _Static_assert(FV_DTYPE_F32 == 1 && FV_DTYPE_I8 == 5 && FV_DTYPE_I64 == 11 && FV_DTYPE_BOOL == 13 && FV_DTYPE_COUNT == 14, "docs/format.md");
+
+enum { WORTH_SHARING = 16 /* bytes: to name another tensor costs two or three */ };
 
 /* Texts by content: a table that is open-addressed, with the index + 1 of a text in each slot. */
 typedef struct Texts {
@@ -22,11 +25,23 @@ typedef struct Operator {
   int opset;
 } Operator;
 
+typedef struct Kept {
+  const FvTensor *tensor;
+  bool rounded; /* to binary16 */
+} Kept;
+
 typedef struct Encoder {
   FvGraph *graph;
   const FvGraphHead *head;
   FvWeightKind weights;
-  FvBytes body, *weight_bytes; /* body: everything behind the strings */
+  FvBytes front, body;         /* what stands before the list of blocks, and behind */
+  FvBlockWriter blocks;
+  int64_t grid_base;           /* of the grid tensor before */
+  Kept *tensors;               /* those with elements of their own, in the order of their numbers */
+  int tensor_count, tensor_capacity;
+  bool all_names;              /* a name could be taken for one that the reader makes */
+  int mentioned;               /* values that nodes named so far, with the inputs; they are numbered in that order */
+  int blocks_used;
   Texts texts;
   FvValue **values;            /* by slot - 1 */
   bool *is_weight;             /* by slot - 1: every use is a weight of a convolution or matrix product */
@@ -74,6 +89,7 @@ static uint32_t text_index(Texts *texts, const char *text) {
 
 static void put_number(Encoder *e, uint64_t value) { fv_put_number(&e->body, value); }
 static void put_text(Encoder *e, const char *text) { put_number(e, text_index(&e->texts, text)); }
+static void put_front_text(Encoder *e, const char *text) { fv_put_number(&e->front, text_index(&e->texts, text)); }
 static void put_float(Encoder *e, float value) {
   uint8_t bits[4];
   fv_set_u32(bits, fv_f32_to_bits(value));
@@ -122,42 +138,89 @@ static void number_all(Encoder *e) {
 
 /* --- parts --- */
 
-static bool fits_half(const FvTensor *tensor) {
-  const float *values = tensor->data;
-  int64_t count = fv_tensor_count(tensor);
-  for (int64_t i = 0; i < count; i++)
-    if (!(fabsf(values[i]) <= 65504.0f)) return false;
+/* Streams of biases, scales, shapes and zero points are kept apart: they have different distributions. */
+static int family_of(const FvTensor *tensor, const FvPacked *packed) { return (int)packed->storage.form * FV_DTYPE_COUNT + (int)tensor->dtype; }
+
+static bool is_same(const FvTensor *a, const FvTensor *b) {
+  size_t bytes = (size_t)fv_tensor_count(a) * fv_dtype_size(a->dtype);
+  return a->dtype == b->dtype && a->rank == b->rank && memcmp(a->dims, b->dims, sizeof *a->dims * (size_t)a->rank) == 0 && memcmp(a->data, b->data, bytes) == 0;
+}
+
+/* The number of a tensor with the same elements, or the number of tensors. Heads that share their weights are exported as copies. */
+static int find_same(const Encoder *e, const FvTensor *tensor, bool rounded) {
+  int i = 0;
+  if ((size_t)fv_tensor_count(tensor) * fv_dtype_size(tensor->dtype) < WORTH_SHARING) return e->tensor_count;
+  while (i < e->tensor_count && (e->tensors[i].rounded != rounded || !is_same(e->tensors[i].tensor, tensor))) i++;
+  return i;
+}
+
+static bool remember(Encoder *e, const FvTensor *tensor, bool rounded) {
+  if (e->tensor_count == e->tensor_capacity) {
+    int capacity = e->tensor_capacity ? 2 * e->tensor_capacity : 256;
+    Kept *grown = realloc(e->tensors, sizeof *grown * (size_t)capacity);
+    if (!grown) return false;
+    e->tensors = grown;
+    e->tensor_capacity = capacity;
+  }
+  e->tensors[e->tensor_count++] = (Kept){tensor, rounded};
   return true;
 }
 
-static void put_elements(FvBytes *bytes, const FvTensor *tensor, bool half) {
-  int64_t count = fv_tensor_count(tensor);
-  uint64_t size = (uint64_t)count * (half ? 2 : fv_dtype_size(tensor->dtype));
-  fv_put_zeros(bytes, (size_t)(fv_format_tensor_place(bytes->size, size) - bytes->size));
-  if (!half) {
-    fv_bytes_append(bytes, tensor->data, (size_t)size);
+static void put_codebook(Encoder *e, const FvStorage *storage) {
+  fv_put_byte(&e->body, storage->entries - 1);
+  fv_put_byte(&e->body, storage->zero);
+  fv_put_byte(&e->body, storage->half_entries);
+  for (unsigned i = 0; i < storage->entries; i++) {
+    uint16_t half = fv_f32_to_f16(storage->codebook[i]);
+    if (storage->half_entries)
+      fv_bytes_append(&e->body, (uint8_t[]){(uint8_t)half, (uint8_t)(half >> 8)}, 2);
+    else
+      put_float(e, storage->codebook[i]);
+  }
+}
+
+static void put_elements(Encoder *e, const FvTensor *tensor, bool round) {
+  FvPacked *packed = malloc(sizeof *packed);
+  if (!packed || !remember(e, tensor, round)) {
+    e->blocks.failed = true;
+    free(packed);
     return;
   }
-  for (int64_t i = 0; i < count; i++) {
-    uint16_t bits = fv_f32_to_f16(((const float *)tensor->data)[i]);
-    fv_bytes_append(bytes, (uint8_t[]){(uint8_t)bits, (uint8_t)(bits >> 8)}, 2);
+  fv_storage_pack(tensor, round, packed);
+  FvBlockPlace place = fv_blocks_add(&e->blocks, packed->kind, family_of(tensor, packed), packed->elements, (uint64_t)fv_tensor_count(tensor));
+  fv_put_byte(&e->body, packed->storage.form);
+  put_number(e, place.block == e->blocks_used ? 0 : (uint64_t)place.block + 1);
+  e->blocks_used += place.block == e->blocks_used;
+  if (packed->storage.form == FV_STORAGE_GRID) {
+    fv_put_signed(&e->body, packed->storage.base - e->grid_base);
+    e->grid_base = packed->storage.base;
   }
+  if (packed->storage.form == FV_STORAGE_CODEBOOK) put_codebook(e, &packed->storage);
+  free(packed->elements);
+  free(packed);
 }
 
 static void put_tensor(Encoder *e, const FvTensor *tensor, bool is_weight) {
-  bool half = e->weights == FV_WEIGHTS_F16 && is_weight && tensor->dtype == FV_DTYPE_F32 && fits_half(tensor);
-  uint64_t size = (uint64_t)fv_tensor_count(tensor) * (half ? 2 : fv_dtype_size(tensor->dtype));
   fv_put_byte(&e->body, tensor->dtype);
   put_number(e, (uint64_t)tensor->rank);
   for (int d = 0; d < tensor->rank; d++) put_number(e, (uint64_t)tensor->dims[d]);
-  fv_put_byte(&e->body, half ? FV_STORAGE_HALF : FV_STORAGE_PLAIN);
-  put_number(e, fv_format_tensor_place(e->weight_bytes->size, size));
-  put_elements(e->weight_bytes, tensor, half);
+  if (fv_tensor_count(tensor) == 0) return;
+  bool round = is_weight && e->weights == FV_WEIGHTS_F16;
+  int same = find_same(e, tensor, round);
+  if (same == e->tensor_count) {
+    put_elements(e, tensor, round);
+    return;
+  }
+  fv_put_byte(&e->body, FV_STORAGE_SAME);
+  put_number(e, (uint64_t)same);
 }
+
+/* Names that nobody outside asks for are left out: half of a small graph is names. */
+static bool has_name(const Encoder *e, const FvValue *value) { return e->all_names || value->is_input || value->is_output; }
 
 static void put_value(Encoder *e, int index) {
   const FvValue *value = e->values[index];
-  put_text(e, value->name);
+  put_text(e, has_name(e, value) ? value->name : "");
   fv_put_byte(&e->body, value->constant ? FV_VALUE_CONSTANT : value->is_input ? FV_VALUE_INPUT : FV_VALUE_COMPUTED);
   if (value->constant)
     put_tensor(e, value->constant, e->is_weight[index]);
@@ -189,9 +252,14 @@ static void put_attribute(Encoder *e, const FvAttr *attr) {
   }
 }
 
+/* Values by how far back they were first mentioned, which is much the same from node to node. */
 static void put_places(Encoder *e, FvValue *const *values, int count) {
   put_number(e, (uint64_t)count);
-  for (int i = 0; i < count; i++) put_number(e, values[i] ? (uint64_t)values[i]->slot : 0);
+  for (int i = 0; i < count; i++) {
+    int index = values[i] ? values[i]->slot - 1 : 0;
+    put_number(e, values[i] ? (uint64_t)(e->mentioned - index) + 1 : 0);
+    e->mentioned += values[i] && index == e->mentioned;
+  }
 }
 
 static void put_node(Encoder *e, const FvNode *node) {
@@ -210,19 +278,21 @@ static void put_ends(Encoder *e, FvValue *const *values, int count) {
 
 static void put_all(Encoder *e) {
   const FvGraph *graph = e->graph;
-  put_text(e, e->head->producer ? e->head->producer : "");
-  put_number(e, (uint64_t)e->head->opset);
-  put_number(e, (uint64_t)e->operator_count);
+  put_front_text(e, e->head->producer ? e->head->producer : "");
+  fv_put_number(&e->front, (uint64_t)e->head->opset);
+  fv_put_number(&e->front, (uint64_t)e->operator_count);
   for (int i = 0; i < e->operator_count; i++) {
-    put_text(e, e->operators[i].op->domain ? e->operators[i].op->domain : "");
-    put_text(e, e->operators[i].op->name);
-    put_number(e, (uint64_t)e->operators[i].opset);
+    put_front_text(e, e->operators[i].op->domain ? e->operators[i].op->domain : "");
+    put_front_text(e, e->operators[i].op->name);
+    fv_put_number(&e->front, (uint64_t)e->operators[i].opset);
   }
+  for (int i = 0; i < e->value_count; i++) e->all_names |= (e->values[i]->is_input || e->values[i]->is_output) && *e->values[i]->name == FV_FORMAT_MADE_NAME;
+  e->mentioned = graph->input_count;
   put_number(e, (uint64_t)e->value_count);
   for (int i = 0; i < e->value_count; i++) put_value(e, i);
+  put_ends(e, graph->inputs, graph->input_count);
   put_number(e, (uint64_t)graph->node_count);
   for (int n = 0; n < graph->node_count; n++) put_node(e, graph->nodes[n]);
-  put_ends(e, graph->inputs, graph->input_count);
   put_ends(e, graph->outputs, graph->output_count);
 }
 
@@ -236,24 +306,31 @@ static bool put_strings(const Texts *texts, FvBytes *bytes) {
   return !texts->failed;
 }
 
-int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, FvBytes *graph_bytes, FvBytes *weight_bytes, FvError *err) {
-  Encoder e = {.graph = graph, .head = head, .weights = weights, .weight_bytes = weight_bytes};
+static int encode(Encoder *e, const FvCoderLimits *coders, FvBytes *graph_bytes, FvBytes *weight_bytes, FvError *err) {
+  number_all(e);
+  put_all(e);
+  bool ok = put_strings(&e->texts, graph_bytes);
+  fv_bytes_append(graph_bytes, e->front.data, e->front.size);
+  int result = fv_blocks_code(&e->blocks, coders, graph_bytes, weight_bytes, err);
+  fv_bytes_append(graph_bytes, e->body.data, e->body.size);
+  ok = ok && !e->front.failed && !e->body.failed && !graph_bytes->failed && !weight_bytes->failed;
+  return result < 0 || ok ? result : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+}
+
+int fv_graph_encode(FvGraph *graph, const FvGraphHead *head, FvWeightKind weights, const FvCoderLimits *coders, FvBytes *graph_bytes, FvBytes *weight_bytes, FvError *err) {
+  Encoder e = {.graph = graph, .head = head, .weights = weights};
   e.values = calloc((size_t)graph->value_count + 1, sizeof *e.values);
   e.is_weight = calloc((size_t)graph->value_count + 1, sizeof *e.is_weight);
   e.operators = calloc((size_t)graph->node_count + 1, sizeof *e.operators);
-  bool ok = e.values && e.is_weight && e.operators;
-  if (ok) {
-    number_all(&e);
-    put_all(&e);
-    ok = put_strings(&e.texts, graph_bytes);
-    fv_bytes_append(graph_bytes, e.body.data, e.body.size);
-    ok = ok && !e.body.failed && !graph_bytes->failed && !weight_bytes->failed;
-  }
+  int result = e.values && e.is_weight && e.operators ? encode(&e, coders, graph_bytes, weight_bytes, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  fv_bytes_finish(&e.front);
   fv_bytes_finish(&e.body);
+  fv_block_writer_finish(&e.blocks);
+  free(e.tensors);
   free(e.texts.texts);
   free(e.texts.slots);
   free(e.values);
   free(e.is_weight);
   free(e.operators);
-  return ok ? 0 : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  return result;
 }

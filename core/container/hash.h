@@ -21,7 +21,7 @@ typedef struct FvSectionHash {
 void fv_section_hash_init(FvSectionHash *hash);
 void fv_section_hash_chunk(FvSectionHash *hash, const void *chunk, size_t size);
 void fv_section_hash_end(FvSectionHash *hash, uint8_t digest[FV_FORMAT_HASH_BYTES]);
-/* All of it at once. */
+/* All of it at once, on several threads where it is long. */
 void fv_section_hash(const void *data, size_t size, uint8_t digest[FV_FORMAT_HASH_BYTES]);
 
 /* 64 hexadecimal digits and a NUL. */

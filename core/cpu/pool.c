@@ -1,7 +1,6 @@
-/* Max and average pooling of channels-last pictures: f32, and i8/u8 for the maximum. */
+/* Max and average pooling of channels-last pictures, f32 and 8 bits. */
 #include "cpu/families.h"
-#include "cpu/layout.h"
-#include "cpu/simd.h"
+#include "cpu/qtile.h"
 
 #include "base/threads.h"
 
@@ -95,20 +94,15 @@ FV_INLINE void run_f32(const FvKernelCall *call, const bool average) {
 static void run_max(const FvKernelCall *call) { run_f32(call, false); }
 static void run_average(const FvKernelCall *call) { run_f32(call, true); }
 
-/* Plain loops over the channels, which the compiler turns into byte maxima. */
-#define MAX_BYTES(type, lowest)                                                   \
-  {                                                                               \
-    const type *image = (const type *)call->in[0]->data + n * p.in.sn;            \
-    type *to = (type *)call->out[0]->data + n * p.out.sn + y * p.out.sh;          \
-    for (int64_t x = 0; x < p.out.w; x++, to += p.out.sw) {                       \
-      int count = window_at(&p, y, x, at);                                        \
-      for (int64_t c = 0; c < p.in.c; c++) to[c] = count ? image[at[0] + c] : lowest; \
-      for (int t = 1; t < count; t++) {                                           \
-        const type *from = image + at[t];                                         \
-        for (int64_t c = 0; c < p.in.c; c++) to[c] = to[c] > from[c] ? to[c] : from[c]; \
-      }                                                                           \
-    }                                                                             \
+/* Signed bytes are compared as unsigned ones with the top bit turned. */
+FV_INLINE void max_bytes(uint8_t *to, const uint8_t *image, const int64_t *at, int count, int64_t channels, const uint8_t flip) {
+  FvBytes turn = fv_bytes_dup(flip);
+  for (int64_t c = 0; c < channels; c += FV_BYTES) {
+    FvBytes best = fv_bytes_dup(0);
+    for (int t = 0; t < count; t++) best = fv_bytes_max(best, fv_bytes_xor(fv_bytes_load(image + at[t] + c), turn));
+    fv_bytes_store(to + c, fv_bytes_xor(best, turn), channels - c);
   }
+}
 
 static void run_max_8bit(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
@@ -118,8 +112,58 @@ static void run_max_8bit(const FvKernelCall *call) {
   FvRange r = fv_split(p.out.n * p.out.h, 1, call->part, call->parts);
   for (int64_t i = r.begin; i < r.end; i++) {
     int64_t n = i / p.out.h, y = i % p.out.h;
-    if (call->in[0]->dtype == FV_DTYPE_U8) MAX_BYTES(uint8_t, 0)
-    else MAX_BYTES(int8_t, INT8_MIN)
+    const uint8_t *image = (const uint8_t *)call->in[0]->data + n * p.in.sn;
+    uint8_t *to = (uint8_t *)call->out[0]->data + n * p.out.sn + y * p.out.sh;
+    for (int64_t x = 0; x < p.out.w; x++, to += p.out.sw) {
+      int count = window_at(&p, y, x, at);
+      if (call->in[0]->dtype == FV_DTYPE_U8)
+        max_bytes(to, image, at, count, p.in.c, 0);
+      else
+        max_bytes(to, image, at, count, p.in.c, 0x80);
+    }
+  }
+}
+
+/* ---- QLinearAveragePool ---- */
+
+static bool suits_qlinear(const FvKernelQuery *q) {
+  Pool p;
+  return fv_is_8bit(q->in[0]) && fv_is_8bit(q->out[0]) && describe(q, &p) && fv_q_output_suits(q) && fv_q_per_tensor(q->in[1], q->in[2]) &&
+         fv_q_per_tensor(q->in[3], fv_query_input(q, 4));
+}
+
+FV_INLINE void average_bytes(uint8_t *to, const uint8_t *image, const int64_t *at, int count, int64_t channels, int32_t zero, float multiplier,
+                             const FvQuantised *out, const bool is_signed) {
+  for (int64_t c = 0; c < channels; c += FV_LANES) {
+    FvInt sum = fv_int_dup(-count * zero);
+    for (int t = 0; t < count; t++) sum = fv_int_add(sum, fv_int_from_bytes(image + at[t] + c, is_signed));
+    fv_q_store(to + c, fv_mul(fv_int_to_float(sum), fv_dup(multiplier)), out, channels - c);
+  }
+}
+
+static void run_qlinear_average(const FvKernelCall *call) {
+  FvKernelQuery q = fv_call_query(call);
+  const FvPoolParams *params = call->node->params;
+  Pool p;
+  describe(&q, &p);
+  int64_t at[MAX_TAPS];
+  FvQuantised out = fv_quantised_of(call->node, call->out[0], call->in[3], fv_call_input(call, 4));
+  float x_scale = fv_q_scale(call->in[1], 0), y_scale = fv_q_scale(call->in[3], 0);
+  int32_t zero = fv_q_zero(call->in[2], 0);
+  FvRange r = fv_split(p.out.n * p.out.h, 1, call->part, call->parts);
+  for (int64_t i = r.begin; i < r.end; i++) {
+    int64_t n = i / p.out.h, y = i % p.out.h;
+    const uint8_t *image = (const uint8_t *)call->in[0]->data + n * p.in.sn;
+    uint8_t *to = (uint8_t *)call->out[0]->data + n * p.out.sn + y * p.out.sh;
+    for (int64_t x = 0; x < p.out.w; x++, to += p.out.sw) {
+      int count = window_at(&p, y, x, at);
+      int64_t divisor = params->count_include_pad ? padded_count(params, call->in[0], y, x) : count;
+      float multiplier = divisor > 0 ? x_scale / (y_scale * (float)divisor) : 0;
+      if (call->in[0]->dtype == FV_DTYPE_U8)
+        average_bytes(to, image, at, count, p.in.c, zero, multiplier, &out, false);
+      else
+        average_bytes(to, image, at, count, p.in.c, zero, multiplier, &out, true);
+    }
   }
 }
 
@@ -127,5 +171,7 @@ const FvKernel FV_ISA(fv_kernels_pool)[] = {
   {FV_KERNEL_NAME("max_pool_f32"), FV_OP_MAX_POOL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_f32, NULL, NULL, NULL, run_max},
   {FV_KERNEL_NAME("max_pool_8bit"), FV_OP_MAX_POOL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_8bit, NULL, NULL, NULL, run_max_8bit},
   {FV_KERNEL_NAME("average_pool_f32"), FV_OP_AVERAGE_POOL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_f32, NULL, NULL, NULL, run_average},
+  {FV_KERNEL_NAME("qlinear_average_pool_8bit"), FV_OP_QLINEAR_AVERAGE_POOL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_qlinear, NULL, NULL, NULL,
+   run_qlinear_average},
   {0},
 };

@@ -104,10 +104,7 @@ typedef struct QJob {
   long row_size, pairs;
   const int16_t *b;
   const int32_t *bias;
-  const float *multipliers;
-  uint8_t *y;
-  long y_stride, columns;
-  FvQuantised out;
+  FvQOutput out;
 } QJob;
 
 FV_INLINE void q_tile(const int height, const int width, const QJob *job, long row, long row_end, long vector) {
@@ -132,22 +129,11 @@ FV_INLINE void q_tile(const int height, const int width, const QJob *job, long r
       for (int v = 0; v < width; v++) acc[r][v] = fv_int_dot(acc[r][v], x, bv[v]);
     }
   }
-  long column = vector * FV_LANES, left = job->columns - column;
-  uint8_t *y = job->y + row * job->y_stride + column;
-#pragma GCC unroll 8
-  for (int r = 0; r < height; r++, y += job->y_stride) {
-    if (row + r >= row_end) break;
-#pragma GCC unroll 3
-    for (int v = 0; v < width; v++) {
-      if (left <= v * FV_LANES) break;
-      FvVec steps = fv_mul(fv_int_to_float(acc[r][v]), fv_load(job->multipliers + column + v * FV_LANES));
-      fv_int_store_bytes(y + v * FV_LANES, fv_quantise(steps, &job->out), left - v * FV_LANES);
-    }
-  }
+  fv_q_store_tile(height, width, acc, &job->out, row, row_end, vector);
 }
 
 static void q_panels(const QJob *job, long rows, long begin, long end) {
-  long vectors = (job->columns + FV_LANES - 1) / FV_LANES;
+  long vectors = (job->out.columns + FV_LANES - 1) / FV_LANES;
   for (long v = begin, width; v < end; v += width) {
     width = fv_panel_width(vectors - v);
 #if defined(FV_ISA_AVX2)
@@ -174,8 +160,8 @@ static void run(const FvKernelCall *call) {
   const float *multipliers = (const float *)(bias + c.group * c.bias_size);
   const int16_t *panels = (const int16_t *)(multipliers + c.group * c.bias_size);
   FvQConvShare share = fv_qconv_share(&c, call);
-  QJob job = {.rows = call->scratch, .row_size = c.row_size, .pairs = c.pairs, .y_stride = c.out_pixel, .columns = c.columns,
-              .out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0))};
+  QJob job = {.rows = call->scratch, .row_size = c.row_size, .pairs = c.pairs, .out = fv_qconv_output(call, &c)};
+  int64_t size = (int64_t)fv_dtype_size(call->out[0]->dtype);
   Source source = {call->in[0], 0, (int16_t)fv_q_zero(call->in[2], 0)};
   for (int64_t i = share.pixels.begin; i < share.pixels.end; i += FV_CHUNK) {
     int64_t count = fv_min_i64(FV_CHUNK, share.pixels.end - i);
@@ -184,8 +170,8 @@ static void run(const FvKernelCall *call) {
       gather_rows(&c, &source, i, count, call->scratch);
       job.b = panels + g * c.panel_size;
       job.bias = bias + g * c.bias_size;
-      job.multipliers = multipliers + g * c.bias_size;
-      job.y = (uint8_t *)call->out[0]->data + i * c.out_pixel + g * c.columns;
+      job.out.multipliers = multipliers + g * c.bias_size;
+      job.out.y = (uint8_t *)call->out[0]->data + (i * c.out_pixel + g * c.columns) * size;
       q_panels(&job, count, share.begin, share.end);
     }
   }
@@ -230,28 +216,25 @@ static void pack_depthwise(const FvKernelQuery *q, void *packed) {
   }
 }
 
-FV_INLINE FvInt load_bytes(const uint8_t *p, const bool is_signed) { return is_signed ? fv_int_from_i8((const int8_t *)p) : fv_int_from_u8(p); }
-
 /* BLOCK neighbouring output pixels; at holds their input pixels, [tap][BLOCK]. */
-FV_INLINE void depthwise_block(const FvQConv *c, const FvKernelCall *call, const uint8_t *const *at, uint8_t *y, int64_t count, const FvQuantised *out,
+FV_INLINE void depthwise_block(const FvQConv *c, const FvKernelCall *call, const uint8_t *const *at, int64_t pixel, int64_t count, const FvQOutput *out,
                                const bool is_signed) {
-  int64_t size = padded(c);
-  const int32_t *bias = (const int32_t *)((const uint8_t *)call->packed + size);
-  const float *multipliers = (const float *)(bias + size);
-  const int32_t *weights = (const int32_t *)(multipliers + size);
+  int64_t channels = padded(c), size = out->to.is_float ? 4 : 1;
+  const int32_t *bias = (const int32_t *)((const uint8_t *)call->packed + channels);
+  const float *multipliers = (const float *)(bias + channels);
+  const int32_t *weights = (const int32_t *)(multipliers + channels);
   for (int64_t channel = 0; channel < c->in.c; channel += FV_LANES) {
     FvInt start = fv_int_load(bias + channel), acc[BLOCK] = {start, start, start, start};
     const uint8_t *const *p = at;
     for (int64_t tap = 0; tap < c->taps; tap++, p += BLOCK, weights += FV_LANES) {
       FvInt w = fv_int_load(weights);
 #pragma GCC unroll 4
-      for (int o = 0; o < BLOCK; o++) acc[o] = fv_int_dot(acc[o], load_bytes(p[o] + channel, is_signed), w);
+      for (int o = 0; o < BLOCK; o++) acc[o] = fv_int_dot(acc[o], fv_int_from_bytes(p[o] + channel, is_signed), w);
     }
     FvVec multiplier = fv_load(multipliers + channel);
 #pragma GCC unroll 4
     for (int o = 0; o < BLOCK; o++)
-      if (o < count)
-        fv_int_store_bytes(y + o * c->out_pixel + channel, fv_quantise(fv_mul(fv_int_to_float(acc[o]), multiplier), out), c->in.c - channel);
+      if (o < count) fv_q_store(out->y + (pixel + o) * out->y_stride + channel * size, fv_mul(fv_int_to_float(acc[o]), multiplier), &out->to, c->in.c - channel);
   }
 }
 
@@ -262,7 +245,8 @@ static void run_depthwise(const FvKernelCall *call) {
   const FvWindow2 *w = &c.window;
   const uint8_t *at[MAX_TAPS * BLOCK], *x = call->in[0]->data;
   bool is_signed = call->in[0]->dtype == FV_DTYPE_I8;
-  FvQuantised out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0));
+  FvQOutput out = fv_qconv_output(call, &c);
+  out.y = call->out[0]->data;
   FvRange range = fv_split(c.out.n * c.out.h, 1, call->part, call->parts);
   for (int64_t i = range.begin; i < range.end; i++) {
     int64_t n = i / c.out.h, y0 = i % c.out.h * w->sh - w->top;
@@ -278,11 +262,10 @@ static void run_depthwise(const FvKernelCall *call) {
             *p++ = iy >= 0 && iy < c.in.h && ix >= 0 && ix < c.in.w ? line + ix * c.in.sw : call->packed;
           }
       }
-      uint8_t *y = (uint8_t *)call->out[0]->data + (i * c.out.w + ox) * c.out_pixel;
       if (is_signed)
-        depthwise_block(&c, call, at, y, count, &out, true);
+        depthwise_block(&c, call, at, i * c.out.w + ox, count, &out, true);
       else
-        depthwise_block(&c, call, at, y, count, &out, false);
+        depthwise_block(&c, call, at, i * c.out.w + ox, count, &out, false);
     }
   }
 }

@@ -2,7 +2,7 @@
 #ifndef FOVEA_CPU_QCONV_H
 #define FOVEA_CPU_QCONV_H
 
-#include "cpu/qlinear.h"
+#include "cpu/qtile.h"
 #include "cpu/tile.h"
 
 #include "base/threads.h"
@@ -50,7 +50,7 @@ static inline bool fv_qconv_images(const FvKernelQuery *q, FvQConv *c) {
 
 static inline bool fv_qconv_describe(const FvKernelQuery *q, FvQConv *c, int64_t lanes) {
   *c = (FvQConv){.group = 0};
-  if (!fv_is_8bit(q->in[0]) || !fv_is_8bit(q->in[3]) || !fv_is_8bit(q->out[0]) || !fv_qconv_images(q, c)) return false;
+  if (!fv_is_8bit(q->in[0]) || !fv_is_8bit(q->in[3]) || !fv_q_output_suits(q) || !fv_qconv_images(q, c)) return false;
   c->kc = c->in.c / c->group;
   c->columns = c->out.c / c->group;
   c->taps = c->window.kh * c->window.kw;
@@ -69,7 +69,8 @@ static inline bool fv_qconv_params_suit(const FvKernelQuery *q) {
     if (q->in[i] && !q->in[i]->data) return false;
   if (!q->in[3] || (bias && (!bias->data || bias->dtype != FV_DTYPE_I32))) return false;
   bool vectors = fv_is_f32(q->in[4]) && q->in[4]->rank <= 1 && (!w_zero || (fv_is_8bit(w_zero) && w_zero->rank <= 1));
-  return vectors && fv_q_per_tensor(q->in[1], q->in[2]) && fv_q_per_tensor(q->in[6], q->in[7]);
+  bool output = q->in[6] ? fv_q_per_tensor(q->in[6], q->in[7]) : !q->in[7];
+  return vectors && output && fv_q_per_tensor(q->in[1], q->in[2]);
 }
 
 /* Entry [k] of the filter of output channel m, less its zero point; k counts taps, then channels. */
@@ -85,12 +86,18 @@ static inline int32_t fv_qconv_weight(const FvKernelQuery *q, const FvQConv *c, 
   return value - fv_q_zero(q->in[5], m);
 }
 
-static inline float fv_qconv_multiplier(const FvKernelQuery *q, int64_t m) { return fv_q_scale(q->in[1], 0) * fv_q_scale(q->in[4], m) / fv_q_scale(q->in[6], 0); }
+static inline float fv_qconv_multiplier(const FvKernelQuery *q, int64_t m) {
+  return fv_q_scale(q->in[1], 0) * fv_q_scale(q->in[4], m) / (q->in[6] ? fv_q_scale(q->in[6], 0) : 1);
+}
 static inline int32_t fv_qconv_bias(const FvKernelQuery *q, int64_t m) {
   const FvTensor *bias = fv_query_input(q, 8);
   return bias ? ((const int32_t *)bias->data)[m * bias->strides[0]] : 0;
 }
-
+/* The output of one call; y and multipliers are the caller's to move. */
+static inline FvQOutput fv_qconv_output(const FvKernelCall *call, const FvQConv *c) {
+  const FvTensor *y = call->out[0];
+  return (FvQOutput){.y_stride = c->out_pixel * (long)fv_dtype_size(y->dtype), .columns = c->columns, .to = fv_quantised_of(call->node, y, call->in[6], call->in[7])};
+}
 
 /* What one part computes: a range of pixels when there are enough of them, else a range of panels, from vector to vector. */
 typedef struct FvQConvShare {

@@ -1,7 +1,9 @@
-/* QLinearConv and QLinearMatMul of u8 on instructions that multiply four unsigned by four signed bytes per lane and add them up.
+/* QLinearConv and QLinearMatMul on instructions that multiply four unsigned by four signed bytes per lane and add them up.
  *
  * As in conv.c, rows of A are pointers into the input as it is. The input keeps its zero point: the bias takes zero * sum(weights) back, and the padding is a
  * row of zero points. Every kernel position is padded to a multiple of 4 channels with weights of 0, so that what is read behind a pixel counts for nothing.
+ * Where the bytes of a pixel do not lie together, are signed, or are too few, rows are gathered first: the whole window, padded once. Signed bytes are
+ * made unsigned by 128, which their zero point takes back.
  * Unsigned weights lose 128 and their zero points with them; a zero point that is left is taken back through the sum of the row.
  * packed: row of zero points [C padded] | bias [group][vectors * LANES] i32 | weights' zero points, alike | multipliers, alike, f32 | B panels [group][taps * quads][lanes][4] i8. */
 #include "cpu/families.h"
@@ -15,23 +17,54 @@
 
 typedef struct QDot {
   FvQConv c;
-  int64_t quads; /* of four channels, per kernel position */
+  bool gathered;                 /* rows are copied: one tap of the whole depth */
+  int64_t taps, quads;           /* quads of four bytes per tap */
   int64_t zero_size, panel_size; /* bytes */
+  int64_t row_size;              /* bytes of a gathered row */
 } QDot;
 
 static bool describe(const FvKernelQuery *q, QDot *d) {
   *d = (QDot){.quads = 0};
   if (!fv_qconv_describe(q, &d->c, FV_LANES)) return false;
-  d->quads = fv_ceil_div(d->c.kc, 4);
-  d->zero_size = fv_ceil_div(d->c.in.c, 64) * 64 + 64;
-  d->panel_size = fv_ceil_div(d->c.vectors * FV_LANES * d->c.taps * d->quads * 4, 64) * 64;
+  const FvQConv *c = &d->c;
+  bool together = c->in.sc == 1 && (c->kc >= 16 || c->kc % 4 == 0 || c->taps == 1);
+  d->gathered = !together || q->in[0]->dtype != FV_DTYPE_U8;
+  d->taps = d->gathered ? 1 : c->taps;
+  d->quads = fv_ceil_div(d->gathered ? c->depth : c->kc, 4);
+  d->row_size = fv_ceil_div(c->depth, 16) * 16 + 16;
+  d->zero_size = fv_ceil_div(c->in.c, 64) * 64 + 64;
+  d->panel_size = fv_ceil_div(c->vectors * FV_LANES * d->taps * d->quads * 4, 64) * 64;
   return true;
 }
 
-/* The gathering variant is the better one for the few channels of a first layer, where a quarter of every quad would be idle. */
+/* What a weight's zero point is once unsigned weights have lost 128. */
+static int32_t weight_zero(const FvKernelQuery *q, int64_t m) { return fv_q_zero(q->in[5], m) - (q->in[3]->dtype == FV_DTYPE_U8 ? 128 : 0); }
+
+#if FV_DOT_SATURATES
+/* Pairs of products are added in 16 bits first: 255 times the weights of one sign must fit. */
+static bool weights_fit(const FvKernelQuery *q, const QDot *d) {
+  const FvQConv *c = &d->c;
+  for (int64_t m = 0; m < c->out.c; m++) {
+    int32_t zero = weight_zero(q, m);
+    for (int64_t tap = 0; tap < d->taps; tap++) {
+      int64_t begin = tap * c->kc, end = d->gathered ? c->depth : begin + c->kc;
+      for (int64_t k = begin; k < end; k += 2) {
+        int32_t a = fv_qconv_weight(q, c, m, k) + zero, b = k + 1 < end ? fv_qconv_weight(q, c, m, k + 1) + zero : 0;
+        if ((a > 0 ? a : 0) + (b > 0 ? b : 0) > 128 || (a < 0 ? a : 0) + (b < 0 ? b : 0) < -128) return false;
+      }
+    }
+  }
+  return true;
+}
+#else
+static bool weights_fit(const FvKernelQuery *q, const QDot *d) { return true; }
+#endif
+
 static bool suits(const FvKernelQuery *q) {
   QDot d;
-  return fv_qconv_params_suit(q) && q->in[0]->dtype == FV_DTYPE_U8 && describe(q, &d) && d.c.kc >= 4 && d.c.in.sc == 1;
+  if (!fv_qconv_params_suit(q) || !describe(q, &d)) return false;
+  bool depthwise = d.c.group > 1 && d.c.kc == 1 && d.c.columns == 1;
+  return !depthwise && weights_fit(q, &d);
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
@@ -61,27 +94,30 @@ static Parts parts_of(const QDot *d, const void *packed, int64_t g) {
   return p;
 }
 
-/* sum (x - xz)(w - wz) = sum x w - xz sum w + depth xz wz - wz sum x; the last term is the row's. */
+/* The zero point of the bytes as they are multiplied. */
+static int32_t input_zero(const FvKernelQuery *q) { return fv_q_zero(q->in[2], 0) + (q->in[0]->dtype == FV_DTYPE_I8 ? 128 : 0); }
+
+/* sum (x - xz)(w - wz) = sum x w - xz sum w + depth xz wz - wz sum x; the last term is the row's. Instructions for signed bytes see x - FV_DOT_OFFSET. */
 static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64_t column, const Parts *p) {
   const FvQConv *c = &d->c;
-  int64_t depth = c->taps * d->quads;
+  int64_t depth = d->taps * d->quads;
   long base = fv_panel_index(c->vectors, depth, 0, column) * 4, step = fv_panel_index(c->vectors, depth, 1, column) * 4 - base;
-  int32_t sum = 0, x_zero = fv_q_zero(q->in[2], 0), w_zero = fv_q_zero(q->in[5], m) - (q->in[3]->dtype == FV_DTYPE_U8 ? 128 : 0);
+  int32_t sum = 0, x_zero = input_zero(q), w_zero = weight_zero(q, m);
   for (int64_t k = 0; k < c->depth; k++) {
-    int64_t tap = k / c->kc, channel = k % c->kc;
+    int64_t tap = d->gathered ? 0 : k / c->kc, at = d->gathered ? k : k % c->kc;
     int32_t w = fv_qconv_weight(q, c, m, k) + w_zero;
-    p->panels[base + (tap * d->quads + channel / 4) * step + channel % 4] = (int8_t)w;
+    p->panels[base + (tap * d->quads + at / 4) * step + at % 4] = (int8_t)w;
     sum += w;
   }
   p->multipliers[column] = fv_qconv_multiplier(q, m);
   p->w_zeros[column] = w_zero;
-  p->bias[column] = (int32_t)((int64_t)fv_qconv_bias(q, m) - (int64_t)x_zero * sum + c->depth * x_zero * w_zero);
+  p->bias[column] = (int32_t)((int64_t)fv_qconv_bias(q, m) + (int64_t)(FV_DOT_OFFSET - x_zero) * sum + c->depth * x_zero * w_zero);
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
   QDot d;
   describe(q, &d);
-  memset(packed, fv_q_zero(q->in[2], 0), (size_t)d.zero_size);
+  memset(packed, input_zero(q), (size_t)d.zero_size);
   for (int64_t g = 0; g < d.c.group; g++) {
     Parts p = parts_of(&d, packed, g);
     for (int64_t column = 0; column < d.c.columns; column++) pack_channel(q, &d, g * d.c.columns + column, column, &p);
@@ -91,7 +127,13 @@ static void pack(const FvKernelQuery *q, void *packed) {
 static size_t scratch_size(const FvKernelQuery *q) {
   QDot d;
   describe(q, &d);
-  return (size_t)(d.c.taps * FV_CHUNK) * sizeof(uint8_t *);
+  return (size_t)(d.taps * FV_CHUNK) * sizeof(uint8_t *) + (d.gathered ? (size_t)(FV_CHUNK * d.row_size) + 64 : 0);
+}
+
+/* ---- Rows ---- */
+
+static void repeat_last(const uint8_t **rows, int64_t count) {
+  for (int64_t i = count; i < FV_CHUNK && i < count + 8; i++) rows[i] = rows[count - 1];
 }
 
 static void point_rows(const FvQConv *c, const uint8_t *x, const uint8_t *zero, int64_t first, int64_t count, const uint8_t **rows) {
@@ -112,9 +154,64 @@ static void point_rows(const FvQConv *c, const uint8_t *x, const uint8_t *zero, 
       if (++oy == c->out.h) oy = 0, n++;
     }
   }
-  for (int64_t tap = 0; tap < c->taps; tap++)
-    for (int64_t i = count; i < FV_CHUNK && i < count + 8; i++) rows[tap * FV_CHUNK + i] = rows[tap * FV_CHUNK + count - 1];
+  for (int64_t tap = 0; tap < c->taps; tap++) repeat_last(rows + tap * FV_CHUNK, count);
 }
+
+/* n bytes `step` apart, all turned by flip; up to 15 more are written. */
+static void gather_run(uint8_t *to, const uint8_t *from, int64_t step, int64_t n, uint8_t flip) {
+  if (step == 1) {
+    for (int64_t i = 0; i < n; i += 16) fv_copy_16(to + i, from + i, flip);
+  } else if (step == 2) {
+    for (int64_t i = 0; i < n; i += 16) fv_copy_16_even(to + i, from + 2 * i, flip);
+  } else {
+    for (int64_t i = 0; i < n; i++) to[i] = from[i * step] ^ flip;
+  }
+}
+
+typedef struct Source {
+  const uint8_t *x; /* of the group's first channel */
+  uint8_t zero, flip;
+} Source;
+
+static void gather_row(const FvQConv *c, const Source *s, int64_t n, int64_t oy, int64_t ox, uint8_t *to) {
+  const FvWindow2 *w = &c->window;
+  bool lines_dense = c->in.sc == 1 && c->in.sw == c->kc && w->dw == 1; /* a line of the window is one run */
+  int64_t x0 = ox * w->sw - w->left;
+  for (int64_t ky = 0; ky < w->kh; ky++) {
+    int64_t iy = oy * w->sh - w->top + ky * w->dh;
+    const uint8_t *line = s->x + n * c->in.sn + iy * c->in.sh;
+    if (lines_dense && iy >= 0 && iy < c->in.h && x0 >= 0 && x0 + w->kw <= c->in.w) {
+      gather_run(to, line + x0 * c->in.sw, 1, w->kw * c->kc, s->flip);
+      to += w->kw * c->kc;
+      continue;
+    }
+    for (int64_t kx = 0; kx < w->kw; kx++, to += c->kc) {
+      int64_t ix = x0 + kx * w->dw;
+      if (iy < 0 || iy >= c->in.h || ix < 0 || ix >= c->in.w)
+        memset(to, s->zero, (size_t)c->kc);
+      else
+        gather_run(to, line + ix * c->in.sw, c->in.sc, c->kc, s->flip);
+    }
+  }
+}
+
+/* scratch: the pointers, then the rows that they point to. */
+static void gather_rows(const QDot *d, const Source *s, int64_t first, int64_t count, const uint8_t **rows) {
+  const FvQConv *c = &d->c;
+  uint8_t *memory = (uint8_t *)(rows + FV_CHUNK);
+  int64_t ox = first % c->out.w, oy = first / c->out.w % c->out.h, n = first / c->out.w / c->out.h;
+  for (int64_t i = 0; i < count; i++) {
+    rows[i] = memory + i * d->row_size;
+    gather_row(c, s, n, oy, ox, memory + i * d->row_size);
+    if (++ox == c->out.w) {
+      ox = 0;
+      if (++oy == c->out.h) oy = 0, n++;
+    }
+  }
+  repeat_last(rows, count);
+}
+
+/* ---- The product ---- */
 
 typedef struct QDotJob {
   const uint8_t *const *rows; /* [taps][FV_CHUNK] */
@@ -122,10 +219,7 @@ typedef struct QDotJob {
   const int8_t *b;
   const int32_t *bias, *w_zeros;
   const int32_t *sums; /* of the rows; NULL when all weights' zero points are 0 */
-  const float *multipliers;
-  uint8_t *y;
-  long y_stride, columns;
-  FvQuantised out;
+  FvQOutput out;
 } QDotJob;
 
 FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, long row, long row_end, long vector) {
@@ -154,44 +248,41 @@ FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, l
       for (int r = 0; r < height; r++) {
         int32_t quad;
         memcpy(&quad, a[r] + 4 * k, sizeof quad);
-        FvInt x = fv_int_dup(quad);
+        FvInt x = fv_int_dup_quad(quad);
 #pragma GCC unroll 3
         for (int v = 0; v < width; v++) acc[r][v] = fv_int_dot4(acc[r][v], x, bv[v]);
       }
     }
   }
-  long column = vector * FV_LANES, left = job->columns - column;
-  uint8_t *y = job->y + row * job->y_stride + column;
-#pragma GCC unroll 8
-  for (int r = 0; r < height; r++, y += job->y_stride) {
-    if (row + r >= row_end) break;
-#pragma GCC unroll 3
-    for (int v = 0; v < width; v++) {
-      if (left <= v * FV_LANES) break;
-      FvVec steps = fv_mul(fv_int_to_float(acc[r][v]), fv_load(job->multipliers + column + v * FV_LANES));
-      fv_int_store_bytes(y + v * FV_LANES, fv_quantise(steps, &job->out), left - v * FV_LANES);
-    }
-  }
+  fv_q_store_tile(height, width, acc, &job->out, row, row_end, vector);
 }
 
 static void dot_panels(const QDotJob *job, long rows, long begin, long end) {
-  long vectors = (job->columns + FV_LANES - 1) / FV_LANES;
+  long vectors = (job->out.columns + FV_LANES - 1) / FV_LANES;
   for (long v = begin, width; v < end; v += width) {
     width = fv_panel_width(vectors - v);
+#if defined(FV_ISA_AVX2)
+    if (width == 3)
+      for (long r = 0; r < rows; r += 3) dot_tile(3, 3, job, r, rows, v);
+    else if (width == 2)
+      for (long r = 0; r < rows; r += 4) dot_tile(4, 2, job, r, rows, v);
+#else
     if (width == 3)
       for (long r = 0; r < rows; r += 8) dot_tile(8, 3, job, r, rows, v);
     else if (width == 2)
       for (long r = 0; r < rows; r += 8) dot_tile(8, 2, job, r, rows, v);
+#endif
     else
       for (long r = 0; r < rows; r += 8) dot_tile(8, 1, job, r, rows, v);
   }
 }
 
 /* Sums of the rows' bytes; rows up to a multiple of the tile height are there to be read. */
-static void sum_rows(const FvQConv *c, const QDotJob *job, int64_t count, int32_t *sums) {
+static void sum_rows(const QDot *d, const QDotJob *job, int64_t count, int32_t *sums) {
+  int64_t length = d->gathered ? d->c.depth : d->c.kc;
   for (int64_t r = 0; r < FV_CHUNK && r < count + 8; r++) {
     sums[r] = 0;
-    for (int64_t tap = 0; tap < c->taps; tap++) sums[r] += fv_int_sum_bytes(job->rows[tap * FV_CHUNK + r] + job->a_offset, c->kc);
+    for (int64_t tap = 0; tap < d->taps; tap++) sums[r] += fv_int_sum_bytes(job->rows[tap * FV_CHUNK + r] + job->a_offset, length);
   }
 }
 
@@ -210,21 +301,25 @@ static void run(const FvKernelCall *call) {
   FvQConvShare share = fv_qconv_share(c, call);
   int32_t sums[FV_CHUNK];
   bool summed = any_zero_point(&d, call->packed);
-  QDotJob job = {.rows = call->scratch, .taps = c->taps, .quads = d.quads, .y_stride = c->out_pixel, .columns = c->columns,
-                 .out = fv_quantised(call->out[0]->dtype == FV_DTYPE_I8, fv_q_zero(call->in[7], 0))};
+  QDotJob job = {.rows = call->scratch, .taps = d.taps, .quads = d.quads, .out = fv_qconv_output(call, c)};
+  int64_t size = (int64_t)fv_dtype_size(call->out[0]->dtype);
+  const uint8_t *x = call->in[0]->data;
+  Source source = {.zero = (uint8_t)input_zero(&q), .flip = call->in[0]->dtype == FV_DTYPE_I8 ? 0x80 : 0};
   for (int64_t i = share.pixels.begin; i < share.pixels.end; i += FV_CHUNK) {
     int64_t count = fv_min_i64(FV_CHUNK, share.pixels.end - i);
-    point_rows(c, call->in[0]->data, call->packed, i, count, call->scratch);
+    if (!d.gathered) point_rows(c, x, call->packed, i, count, call->scratch);
     for (int64_t g = 0; g < c->group; g++) {
       Parts p = parts_of(&d, call->packed, g);
-      job.a_offset = g * c->kc;
+      source.x = x + g * c->kc * c->in.sc;
+      if (d.gathered) gather_rows(&d, &source, i, count, call->scratch);
+      job.a_offset = d.gathered ? 0 : g * c->kc;
       job.b = p.panels;
       job.bias = p.bias;
       job.w_zeros = p.w_zeros;
-      job.multipliers = p.multipliers;
-      if (summed) sum_rows(c, &job, count, sums);
+      job.out.multipliers = p.multipliers;
+      if (summed) sum_rows(&d, &job, count, sums);
       job.sums = summed ? sums : NULL;
-      job.y = (uint8_t *)call->out[0]->data + i * c->out_pixel + g * c->columns;
+      job.out.y = (uint8_t *)call->out[0]->data + (i * c->out_pixel + g * c->columns) * size;
       dot_panels(&job, count, share.begin, share.end);
     }
   }

@@ -25,4 +25,12 @@ static inline bool fv_q_per_tensor(const FvTensor *scale, const FvTensor *zero) 
   return fv_is_f32(scale) && fv_is_one(scale) && (!zero || (fv_is_8bit(zero) && fv_is_one(zero)));
 }
 
+/* The activations that the integer kernels apply, and the types they write. */
+static inline bool fv_q_output_suits(const FvKernelQuery *q) {
+  FvActivation act = q->node->activation;
+  bool known = act.type == FV_ACTIVATION_NONE || act.type == FV_ACTIVATION_RELU || act.type == FV_ACTIVATION_CLIP ||
+               (act.type == FV_ACTIVATION_LEAKY_RELU && act.alpha < 1);
+  return known && (fv_is_8bit(q->out[0]) || fv_is_f32(q->out[0]));
+}
+
 #endif

@@ -1,8 +1,8 @@
 /* Resize of channels-last pictures along height and width by the tables that the shape rule made: nearest for elements of 1 and 4 bytes,
- * weighted (linear, cubic) for f32. */
+ * weighted (linear, cubic) for f32, linear for 8 bits. */
 #include "cpu/families.h"
-#include "cpu/layout.h"
-#include "cpu/simd.h"
+#include "cpu/qtile.h"
+#include "ops/quantised.h"
 
 #include "base/threads.h"
 
@@ -122,8 +122,54 @@ static void run_weighted(const FvKernelCall *call) {
   }
 }
 
+/* ---- Bytes between bytes: whole numbers, as the reference has it ---- */
+
+static bool suits_bytes(const FvKernelQuery *q) {
+  const FvResizeParams *p = q->node->params;
+  int rank = q->in[0]->rank;
+  return p->mode == FV_RESIZE_LINEAR && fv_is_8bit(q->in[0]) && suits(q) && rank == 4 && p->axis[2].taps == 2 && p->axis[3].taps == 2;
+}
+
+/* Columns first: 19 bits; then lines: 30 bits. */
+FV_INLINE void pixel_bytes(uint8_t *to, const uint8_t *const from[4], const int32_t weight[4], int64_t channels, const bool is_signed) {
+  const FvInt columns = fv_int_dup((weight[2] & 0xffff) | (int32_t)((uint32_t)weight[3] << 16)), line0 = fv_int_dup(weight[0]), line1 = fv_int_dup(weight[1]);
+  const FvInt half = fv_int_dup(1 << (2 * FV_RESIZE_WEIGHT_BITS - 1));
+  for (int64_t c = 0; c < channels; c += FV_LANES) {
+    FvInt above = fv_int_dot(fv_int_dup(0), fv_int_pair(fv_int_from_bytes(from[0] + c, is_signed), fv_int_from_bytes(from[1] + c, is_signed)), columns);
+    FvInt below = fv_int_dot(fv_int_dup(0), fv_int_pair(fv_int_from_bytes(from[2] + c, is_signed), fv_int_from_bytes(from[3] + c, is_signed)), columns);
+    FvInt sum = fv_int_add(half, fv_int_add(fv_int_mul(above, line0), fv_int_mul(below, line1)));
+    fv_int_store_bytes(to + c, fv_int_shift_right(sum, 2 * FV_RESIZE_WEIGHT_BITS), channels - c);
+  }
+}
+
+static void run_bytes(const FvKernelCall *call) {
+  FvImage in, out;
+  FvResizeAxis ay, ax;
+  axes_of(call, &ay, &ax);
+  fv_image_of(call->in[0], &in);
+  fv_image_of(call->out[0], &out);
+  FvRange r = fv_split(out.n * out.h, 1, call->part, call->parts);
+  for (int64_t i = r.begin; i < r.end; i++) {
+    int64_t n = i / out.h, y = i % out.h;
+    const uint8_t *plane = (const uint8_t *)call->in[0]->data + n * in.sn;
+    uint8_t *to = (uint8_t *)call->out[0]->data + n * out.sn + y * out.sh;
+    int32_t weight[4] = {fv_resize_weight_8bit(ay.weight, y, 0), fv_resize_weight_8bit(ay.weight, y, 1)};
+    for (int64_t x = 0; x < out.w; x++, to += out.sw) {
+      const uint8_t *from[4];
+      for (int t = 0; t < 4; t++) from[t] = plane + ay.index[y * 2 + t / 2] * in.sh + ax.index[x * 2 + t % 2] * in.sw;
+      weight[2] = fv_resize_weight_8bit(ax.weight, x, 0);
+      weight[3] = fv_resize_weight_8bit(ax.weight, x, 1);
+      if (call->in[0]->dtype == FV_DTYPE_U8)
+        pixel_bytes(to, from, weight, in.c, false);
+      else
+        pixel_bytes(to, from, weight, in.c, true);
+    }
+  }
+}
+
 const FvKernel FV_ISA(fv_kernels_resize)[] = {
   {FV_KERNEL_NAME("resize_nearest"), FV_OP_RESIZE, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_nearest, NULL, NULL, NULL, run_nearest},
   {FV_KERNEL_NAME("resize_f32_weighted"), FV_OP_RESIZE, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_weighted, NULL, NULL, NULL, run_weighted},
+  {FV_KERNEL_NAME("resize_8bit_linear"), FV_OP_RESIZE, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits_bytes, NULL, NULL, NULL, run_bytes},
   {0},
 };

@@ -13,6 +13,10 @@
 
 #define FV_INLINE static inline __attribute__((always_inline, unused))
 
+#if defined(FV_ISA_NEON_DOT)
+#define FV_ISA_NEON
+#endif
+
 #if defined(FV_ISA_AVX512) || defined(FV_ISA_AVX512_VNNI)
 #include <immintrin.h>
 #if defined(FV_ISA_AVX512_VNNI)
@@ -112,9 +116,15 @@ FV_INLINE float fv_top(FvVec a) {
 
 #elif defined(FV_ISA_NEON)
 #include <arm_neon.h>
+#if defined(FV_ISA_NEON_DOT)
+#define FV_ISA(name) name##_neon_dot
+#define FV_ISA_TEXT "neon_dot"
+#define FV_ISA_FLAGS (FV_CPU_NEON | FV_CPU_DOTPROD)
+#else
 #define FV_ISA(name) name##_neon
 #define FV_ISA_TEXT "neon"
 #define FV_ISA_FLAGS FV_CPU_NEON
+#endif
 #define FV_LANES 4
 typedef float32x4_t FvVec;
 typedef uint32x4_t FvMask;
@@ -154,7 +164,7 @@ FV_INLINE FvVec fv_exp2i(FvVec n) {
 FV_INLINE float fv_sum(FvVec a) { return vaddvq_f32(a); }
 FV_INLINE float fv_top(FvVec a) { return vmaxvq_f32(a); }
 #else
-#error "compile kernels with FV_ISA_AVX2, FV_ISA_AVX512, FV_ISA_AVX512_VNNI or FV_ISA_NEON"
+#error "compile kernels with FV_ISA_AVX2, FV_ISA_AVX512, FV_ISA_AVX512_VNNI, FV_ISA_NEON or FV_ISA_NEON_DOT"
 #endif
 
 #define FV_KERNEL_NAME(stem) stem "_" FV_ISA_TEXT

@@ -95,25 +95,3 @@ int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, v
 double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size) {
   return coders[id].fixed_ns + coders[id].element_ns * (double)count + coders[id].coded_byte_ns * (double)coded_size;
 }
-
-int fv_coder_choose(const FvCoderLimits *limits, const void *data, FvCodeShape shape, FvBytes *out, FvCoderId *ret_id, FvError *err) {
-  FvBytes trial = {0}, best = {0};
-  FvCoderId best_id = FV_CODER_NONE;
-  int rc = fv_coder_encode(FV_CODER_NONE, data, shape, &best, err);
-  for (int id = 0; id < FV_CODER_COUNT && rc == FV_OK; id++) {
-    if (id == FV_CODER_NONE || (limits->allowed && !(limits->allowed >> id & 1))) continue;
-    trial.size = 0;
-    rc = fv_coder_encode(id, data, shape, &trial, err);
-    if (rc < 0) break;
-    double ns = fv_coder_decode_ns(id, shape.count, trial.size);
-    if (limits->max_decode_ns > 0 && ns > limits->max_decode_ns) continue;
-    if (trial.size > best.size || (trial.size == best.size && ns >= fv_coder_decode_ns(best_id, shape.count, best.size))) continue;
-    FvBytes swap = best;
-    best = trial, trial = swap, best_id = id;
-  }
-  if (rc == FV_OK && !fv_bytes_append(out, best.data, best.size)) rc = fv_error_set(err, FV_ERR_NO_MEMORY, "no memory for %zu coded bytes", best.size);
-  if (rc == FV_OK) *ret_id = best_id;
-  fv_bytes_finish(&trial);
-  fv_bytes_finish(&best);
-  return rc;
-}

@@ -57,17 +57,32 @@ int fv_coder_encode(FvCoderId id, const void *data, FvCodeShape shape, FvBytes *
  * id; data's contents are then undefined. A stream that decodes is not thereby the right one: that is what the container's hash tree is for. */
 int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, void *data, FvError *err);
 
-typedef struct FvCoderLimits {
-  unsigned allowed;     /* bits 1 << FvCoderId; 0: all */
-  double max_decode_ns; /* for this stream by fv_coder_decode_ns; 0: no limit */
-} FvCoderLimits;
-
 /* Expected nanoseconds on one thread of the machine that docs/compression.md names, without SIMD: a fixed model, so that the same input
  * gives the same file everywhere. */
 double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size);
 
-/* Appends the smallest stream among the allowed coders that keep the limit (the quicker one of equals) and says which it was. "None" is
- * always a candidate. */
+typedef struct FvCoderLimits {
+  unsigned allowed;     /* bits 1 << FvCoderId; 0: all. "None" is always a candidate */
+  double max_decode_ns; /* for all streams of one call together, by fv_coder_decode_ns; 0: no limit */
+} FvCoderLimits;
+
+/* A stream coded in the ways that are worth it: each slower to decode and smaller than the one before, the first is the quickest. */
+typedef struct FvCoderWay {
+  FvCoderId id;
+  double ns;
+  FvBytes coded;
+} FvCoderWay;
+typedef struct FvCoderTrial {
+  int count, chosen;
+  FvCoderWay ways[FV_CODER_COUNT];
+} FvCoderTrial;
+/* Ways that an estimate says cannot win are left out, unless they are the only ones allowed. On failure the trial is empty. */
+int fv_coder_try(const FvCoderLimits *limits, const void *data, FvCodeShape shape, FvCoderTrial *trial, FvError *err);
+/* Sets `chosen` in each: the smallest whole within the limit, by taking first what saves most bytes a nanosecond. */
+void fv_coder_pick(const FvCoderLimits *limits, FvCoderTrial *trials, size_t count);
+void fv_coder_trial_finish(FvCoderTrial *trial);
+
+/* The two for one stream: appends the smallest within the limit and says which it was. */
 int fv_coder_choose(const FvCoderLimits *limits, const void *data, FvCodeShape shape, FvBytes *out, FvCoderId *ret_id, FvError *err);
 
 #endif

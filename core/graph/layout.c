@@ -247,14 +247,16 @@ static void adopt_concat_inputs(Builder *builder, const FvNode *node) {
   }
 }
 
+/* Last node first, so that a wish for channels-last passes through what follows its input's layout: a frame that is quantised first, say. */
 static void note_wishes(Builder *builder) {
-  for (int i = 0; i < builder->graph->node_count; i++) {
+  for (int i = builder->graph->node_count - 1; i >= 0; i--) {
     const FvNode *node = builder->graph->nodes[i];
     bool spatial = node->op->flags & FV_OP_SPATIAL;
     for (int j = 0; j < node->input_count; j++) {
       FvValue *in = node->inputs[j];
       if (!in || in->rank < 3) continue;
-      if (spatial && j == 0) builder->channels_last_input[in->slot] = true;
+      bool followed = node->op->flags & FV_OP_FOLLOWS_LAYOUT && node->outputs[0] && builder->channels_last_input[node->outputs[0]->slot];
+      if (j == 0 && (spatial || followed)) builder->channels_last_input[in->slot] = true;
       if (spatial || node->op->flags & FV_OP_FOLLOWS_LAYOUT) builder->padded[in->slot] = true;
     }
   }

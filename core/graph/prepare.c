@@ -123,13 +123,16 @@ static int fix_inputs(FvGraph *graph, FvError *err) {
   return 0;
 }
 
+/* Integer operators take the bytes themselves; a single number is a parameter of some operator and belongs to nobody else. */
+static bool is_kept(const FvNode *node) { return node->op->kind == FV_OP_DEQUANTIZE && elements(node->inputs[0]) > 1; }
+
 static int prepare_node(Folding *fold, FvNode *node) {
   FvInfer infer = {fold->graph, fold->err};
   int result = node->op->infer(node, &infer);
   for (int i = 0; result == 0 && i < node->output_count; i++)
     if (node->outputs[i] && (node->outputs[i]->rank < 0 || node->outputs[i]->dtype == FV_DTYPE_NONE))
       result = fv_error_set(fold->err, FV_ERR_UNSUPPORTED, "the shape of output %d is not known at load", i);
-  if (result == 0 && is_foldable(node) && afford(fold, node)) result = fold_node(fold, node);
+  if (result == 0 && !is_kept(node) && is_foldable(node) && afford(fold, node)) result = fold_node(fold, node);
   return result;
 }
 
@@ -160,6 +163,17 @@ int fv_graph_prepare(FvGraph *graph, FvError *err) {
     FvNode *node = graph->nodes[n];
     result = prepare_node(&fold, node);
     if (result < 0) fv_error_prefix(fold.err, "node '%.128s' (%s)", fv_node_label(node), node->op->name);
+  }
+  if (result == 0) sweep(graph);
+  return result;
+}
+
+int fv_graph_fold_constants(FvGraph *graph, FvError *err) {
+  Folding fold = {graph, FOLD_MAX_TOTAL_BYTES, FOLD_MAX_WORK, err};
+  int result = 0;
+  for (int n = 0; result == 0 && n < graph->node_count; n++) {
+    FvNode *node = graph->nodes[n];
+    if (!node->dead && is_foldable(node) && afford(&fold, node)) result = fold_node(&fold, node);
   }
   if (result == 0) sweep(graph);
   return result;

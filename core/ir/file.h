@@ -8,6 +8,13 @@ typedef struct FvModelPair {
   const char *key, *value;
 } FvModelPair;
 
+/* How a file stores a constant. */
+typedef struct FvStoredConstant {
+  const FvTensor *tensor;
+  const char *form, *coder; /* "half", "none+rans" */
+  double bytes;             /* its share where it is stored together with others */
+} FvStoredConstant;
+
 /* Everything lives in the graph's arena. */
 typedef struct FvModelFile {
   FvGraph *graph; /* sorted; shapes as declared, -1 where open */
@@ -17,6 +24,8 @@ typedef struct FvModelFile {
   int64_t parameters; /* elements of all initialisers */
   FvModelPair *metadata;
   int metadata_count;
+  FvStoredConstant *stored; /* of a .fovea file; NULL: constants are stored as they are */
+  int stored_count;
 } FvModelFile;
 
 /* May op have this many inputs (those left out at the end not counted) and outputs? Errors do not name the node. */

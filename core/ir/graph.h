@@ -95,8 +95,10 @@ void fv_graph_count_uses(FvGraph *graph);
 void fv_graph_replace_uses(FvGraph *graph, FvValue *from, FvValue *to);
 
 /* Fixes open input dimensions to 1, infers every shape, replaces nodes whose inputs are all constant by their results. Call once inputs
- * carry their final shapes. Errors name the node and operator. */
+ * carry their final shapes. Errors name the node and operator. DequantizeLinear of a constant stays: integer operators want the constant. */
 int fv_graph_prepare(FvGraph *graph, FvError *err);
+/* On a prepared graph: replaces whatever has constant inputs only, DequantizeLinear too. */
+int fv_graph_fold_constants(FvGraph *graph, FvError *err);
 
 /* The node's name, or "Conv -> output_name" when it has none; in the graph's arena or static. */
 const char *fv_node_label(const FvNode *node);

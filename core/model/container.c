@@ -1,4 +1,5 @@
 /* Models from and to .fovea files. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +41,18 @@ static int apply_policy(const FvModel *model, const FvEnvelope *envelope, const 
   return 0;
 }
 
-static int read_graph(FvModel *model, const FvEnvelope *envelope, const void *data, FvError *err) {
+/* Weights that lie in the file as they are stay there, when the model keeps the file; decrypted ones stay where they were decrypted to. */
+static int read_graph(FvModel *model, const FvEnvelope *envelope, const void *data, bool *borrows, FvError *err) {
   FvPlain graph, weights = {0};
   int result = fv_section_open(envelope, data, FV_SECTION_GRAPH, false, &graph, err);
   if (result == 0) result = fv_section_open(envelope, data, FV_SECTION_WEIGHTS, false, &weights, err);
-  if (result == 0) result = fv_graph_decode(graph.data, graph.size, weights.data, weights.size, &model->file, err);
+  FvWeightBytes bytes = {weights.data, weights.size, .stays = weights.owned || !model->from_memory};
+  if (result == 0) result = fv_graph_decode(graph.data, graph.size, bytes, &model->file, borrows, err);
+  if (result == 0 && *borrows && weights.owned) {
+    model->bytes = weights.owned;
+    weights.owned = NULL;
+    *borrows = false;
+  }
   free(graph.owned);
   free(weights.owned);
   return result;
@@ -70,11 +78,12 @@ static int read_description(FvModel *model, const FvEnvelope *envelope, const vo
   return result;
 }
 
-int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
   FvEnvelope envelope;
+  *borrows = false;
   int result = fv_envelope_verify(data, size, &envelope, err);
   if (result == 0) result = apply_policy(model, &envelope, params, err);
-  if (result == 0) result = read_graph(model, &envelope, data, err);
+  if (result == 0) result = read_graph(model, &envelope, data, borrows, err);
   return result == 0 ? read_description(model, &envelope, data, err) : result;
 }
 
@@ -86,11 +95,17 @@ const char *fv_entropy_coder(int index) {
   return NULL;
 }
 
-#define MAX_DECODE_NS 20e6 /* of one section, by fv_coder_decode_ns: loading stays as quick as that of an ONNX file */
+#define DECODE_NS_EACH 3.0   /* of an element of the weights */
+#define DECODE_NS_TEXT 500e3 /* of graph and description each: they are small, and half of their bytes is worth it */
 
-static int find_coders(const char *name, FvCoderLimits *limits, FvError *err) {
+static double decode_limit(const FvModel *model, const FvContainerParams *params) {
+  double allowed = params->decode_ms * 1e6;
+  return allowed ? fmax(allowed, 0) : DECODE_NS_EACH * (double)model->file.parameters;
+}
+
+static int find_coders(const char *name, double decode_ns, FvCoderLimits *limits, FvError *err) {
   bool any = !name || strcmp(name, "auto") == 0;
-  *limits = (FvCoderLimits){.max_decode_ns = any ? MAX_DECODE_NS : 0};
+  *limits = (FvCoderLimits){.max_decode_ns = any ? decode_ns : 0};
   for (int id = 0; id < FV_CODER_COUNT; id++)
     if (fv_coder_name(id) && (any || strcmp(fv_coder_name(id), name) == 0)) limits->allowed |= 1u << id;
   return limits->allowed ? 0 : fv_error_set(err, FV_ERR_INVALID, "there is no entropy coder '%.32s'", name);
@@ -99,10 +114,10 @@ static int find_coders(const char *name, FvCoderLimits *limits, FvError *err) {
 typedef struct Saving {
   const FvModel *model;
   const FvContainerParams *params;
-  FvBytes graph, weights, provenance, accuracy;
+  FvBytes graph, weights, provenance, accuracy, calibration, scores;
   char *description;
   size_t description_bytes;
-  FvCoderLimits coders;
+  FvCoderLimits coders, text_coders; /* of the weights; of graph and description each */
   FvError *err;
 } Saving;
 
@@ -111,7 +126,7 @@ static int save_graph(Saving *saving) {
   FvGraph *graph = fv_graph_clone(model->prepared ? model->prepared : model->file.graph);
   if (!graph) return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
   FvGraphHead head = {model->file.producer, model->file.opset};
-  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->graph, &saving->weights, saving->err);
+  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
   fv_graph_destroy(&graph);
   return result;
 }
@@ -150,10 +165,19 @@ static int save_provenance(Saving *saving) {
   return 0;
 }
 
-static int save_accuracy(Saving *saving) {
+static int save_notes(const FvNote *notes, int count, const char *what, FvBytes *bytes, FvError *err) {
+  int result = fv_notes_check(notes, count, what, err);
+  if (result == 0 && count) fv_notes_write(bytes, notes, count);
+  return result;
+}
+
+/* What was found while the model was made. */
+static int save_findings(Saving *saving) {
   const FvContainerParams *params = saving->params;
-  int result = fv_notes_check(params->accuracy, params->accuracy_count, "the accuracy record", saving->err);
-  if (result == 0 && params->accuracy_count) fv_notes_write(&saving->accuracy, params->accuracy, params->accuracy_count);
+  int result = save_notes(params->accuracy, params->accuracy_count, "the accuracy record", &saving->accuracy, saving->err);
+  if (result == 0) result = save_notes(params->calibration, params->calibration_count, "the calibration summary", &saving->calibration, saving->err);
+  if (result == 0) result = fv_scores_check(params->scores, params->score_count, saving->err);
+  if (result == 0 && params->score_count) fv_scores_write(&saving->scores, params->scores, params->score_count);
   return result;
 }
 
@@ -162,13 +186,16 @@ static int save_sections(const Saving *saving, const char *path) {
   int count = 0;
   const FvCoderLimits plain = {.allowed = 1u << FV_CODER_NONE}; /* read without more memory than a chunk */
   unsigned flags = saving->params->encrypt ? FV_SECTION_ENCRYPTED : 0;
-  if (saving->graph.failed || saving->weights.failed || saving->provenance.failed || saving->accuracy.failed)
+  if (saving->graph.failed || saving->weights.failed || saving->provenance.failed || saving->accuracy.failed || saving->calibration.failed ||
+      saving->scores.failed)
     return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
-  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->coders};
-  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, saving->coders};
-  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->coders};
+  drafts[count++] = (FvDraft){FV_SECTION_GRAPH, flags, saving->graph.data, saving->graph.size, saving->text_coders};
+  drafts[count++] = (FvDraft){FV_SECTION_WEIGHTS, flags, saving->weights.data, saving->weights.size, plain};
+  if (saving->description) drafts[count++] = (FvDraft){FV_SECTION_DESCRIPTION, flags, saving->description, saving->description_bytes, saving->text_coders};
   drafts[count++] = (FvDraft){FV_SECTION_PROVENANCE, 0, saving->provenance.data, saving->provenance.size, plain};
   if (saving->accuracy.size) drafts[count++] = (FvDraft){FV_SECTION_ACCURACY, 0, saving->accuracy.data, saving->accuracy.size, plain};
+  if (saving->calibration.size) drafts[count++] = (FvDraft){FV_SECTION_CALIBRATION, 0, saving->calibration.data, saving->calibration.size, plain};
+  if (saving->scores.size) drafts[count++] = (FvDraft){FV_SECTION_SCORES, 0, saving->scores.data, saving->scores.size, plain};
   return fv_envelope_write(path, drafts, count, saving->params->sign_key, saving->err);
 }
 
@@ -177,17 +204,20 @@ int fv_container_write(const FvModel *model, const char *path, const FvContainer
   Saving saving = {.model = model, .params = params ? params : &defaults, .err = err};
   if (!model || !path) return fv_error_set(err, FV_ERR_INVALID, "a model and a path are needed");
   int result = fv_sodium_ready(err);
-  if (result == 0) result = find_coders(saving.params->entropy, &saving.coders, err);
+  if (result == 0) result = find_coders(saving.params->entropy, decode_limit(model, saving.params), &saving.coders, err);
+  if (result == 0) result = find_coders(saving.params->entropy, DECODE_NS_TEXT, &saving.text_coders, err);
   if (result == 0) result = save_graph(&saving);
   if (result == 0 && model->description.family != FV_FAMILY_NONE)
     result = fv_description_write(&model->description, &saving.description, &saving.description_bytes, err);
   if (result == 0) result = save_provenance(&saving);
-  if (result == 0) result = save_accuracy(&saving);
+  if (result == 0) result = save_findings(&saving);
   if (result == 0) result = save_sections(&saving, path);
   fv_bytes_finish(&saving.graph);
   fv_bytes_finish(&saving.weights);
   fv_bytes_finish(&saving.provenance);
   fv_bytes_finish(&saving.accuracy);
+  fv_bytes_finish(&saving.calibration);
+  fv_bytes_finish(&saving.scores);
   free(saving.description);
   return result;
 }
@@ -213,9 +243,19 @@ static void describe_sections(const FvEnvelope *envelope, FvContainerInfo *info)
   }
 }
 
-static int describe_notes(const FvEnvelope *envelope, FvSectionType type, const void *data, FvNote **notes, int *count, FvError *err) {
+static int describe_notes(const FvEnvelope *envelope, const FvEnvelopeNotes *kept, FvSectionType type, FvNote **notes, int *count, FvError *err) {
   const FvSection *section = fv_envelope_find(envelope, type);
-  return section && data ? fv_notes_read(data, (size_t)section->stored_bytes, fv_section_name(type), notes, count, err) : 0;
+  return section && kept->sections[type] ? fv_notes_read(kept->sections[type], (size_t)section->stored_bytes, fv_section_name(type), notes, count, err) : 0;
+}
+
+static int describe_findings(const FvEnvelope *envelope, const FvEnvelopeNotes *kept, FvContainerInfo *info, FvError *err) {
+  const FvSection *scores = fv_envelope_find(envelope, FV_SECTION_SCORES);
+  int result = describe_notes(envelope, kept, FV_SECTION_PROVENANCE, &info->provenance, &info->provenance_count, err);
+  if (result == 0) result = describe_notes(envelope, kept, FV_SECTION_ACCURACY, &info->accuracy, &info->accuracy_count, err);
+  if (result == 0) result = describe_notes(envelope, kept, FV_SECTION_CALIBRATION, &info->calibration, &info->calibration_count, err);
+  if (result == 0 && scores && kept->sections[FV_SECTION_SCORES])
+    result = fv_scores_read(kept->sections[FV_SECTION_SCORES], (size_t)scores->stored_bytes, &info->scores, &info->score_count, err);
+  return result;
 }
 
 int fv_container_verify(const char *path, const char *trusted_keys, FvContainerInfo *info, FvError *err) {
@@ -232,10 +272,8 @@ int fv_container_verify(const char *path, const char *trusted_keys, FvContainerI
     if (info->signature == FV_SIGNATURE_UNTRUSTED) info->signer_name[0] = '\0';
   }
   describe_sections(&envelope, info);
-  result = describe_notes(&envelope, FV_SECTION_PROVENANCE, notes.provenance, &info->provenance, &info->provenance_count, err);
-  if (result == 0) result = describe_notes(&envelope, FV_SECTION_ACCURACY, notes.accuracy, &info->accuracy, &info->accuracy_count, err);
-  free(notes.provenance);
-  free(notes.accuracy);
+  result = describe_findings(&envelope, &notes, info, err);
+  fv_envelope_notes_finish(&notes);
   if (result < 0) {
     fv_error_prefix(err, "%.256s", path);
     fv_container_info_finish(info);
@@ -246,5 +284,7 @@ int fv_container_verify(const char *path, const char *trusted_keys, FvContainerI
 void fv_container_info_finish(FvContainerInfo *info) {
   free(info->provenance);
   free(info->accuracy);
+  free(info->calibration);
+  free(info->scores);
   *info = (FvContainerInfo){0};
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "container/envelope.h"
+#include "container/hash.h"
 #include "model/model_internal.h"
 #include "ir/op.h"
 #include "vision/describe.h"
@@ -43,6 +44,8 @@ void fv_model_destroy(FvModel **place) {
   fv_description_finish(&model->description);
   fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
+  fv_model_destroy(&model->lender);
+  free(model->bytes);
   free(model->shape_inputs);
   free(model->path);
   free(model->name);
@@ -54,11 +57,12 @@ static bool has_ending(const char *path, const char *ending) {
   return length > wanted && strcmp(path + length - wanted, ending) == 0;
 }
 
-static int parse(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
+static int parse(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
+  *borrows = false;
   model->is_container = fv_envelope_is(data, size) || has_ending(model->path, ".fovea");
   if (model->is_container) {
     model->file_bytes = (int64_t)size;
-    return fv_model_read_container(model, data, size, params, err);
+    return fv_model_read_container(model, data, size, params, borrows, err);
   }
   if (params && params->signature == FV_SIGNATURE_REQUIRE)
     return fv_error_set(err, FV_ERR_CONFIG, "ONNX files are not signed, and a signature is required: make a .fovea file with fovea compress --sign");
@@ -100,8 +104,19 @@ static int open_parsed(FvModel *model, const FvModelParams *params, FvError *err
   return result;
 }
 
-static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err) {
-  int result = parse(model, data, size, params, err);
+static int hash(FvModel *model, const void *data, size_t size, FvError *err) {
+  uint8_t digest[crypto_hash_sha256_BYTES];
+  int result = fv_sodium_ready(err);
+  if (result < 0) return result;
+  crypto_hash_sha256(digest, data, size);
+  sodium_bin2hex(model->sha256, sizeof model->sha256, digest, sizeof digest);
+  return 0;
+}
+
+/* *borrows: data must live as long as the model; never so for a model from memory. */
+static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
+  int result = parse(model, data, size, params, borrows, err);
+  if (result == 0) result = hash(model, data, size, err);
   if (result < 0) fv_error_prefix(err, "%.256s", model->path);
   return result;
 }
@@ -124,8 +139,10 @@ int fv_model_open(const char *path, const FvModelParams *params, FvModel **model
   int result = fv_file_read(path, FV_MAX_MODEL_BYTES, &data, &size, err);
   if (result < 0) return result;
   FvModel *opened = create(path, false);
-  result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
-  free(data); /* everything kept was copied while unpacking: gone before graphs are prepared */
+  bool borrows = false;
+  result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  if (borrows) opened->bytes = data;
+  else free(data); /* gone before graphs are prepared */
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
 }
@@ -135,7 +152,8 @@ int fv_model_open_memory(const void *data, size_t size, const char *name, const 
   if ((!data && size) || !model) return fv_error_set(err, FV_ERR_INVALID, "the model's bytes and a place for it are needed");
   if (!err) err = &local;
   FvModel *opened = create(name ? name : "model", true);
-  int result = opened ? open_bytes(opened, data, size, params, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  bool borrows;
+  int result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
 }
@@ -178,7 +196,7 @@ const char *fv_model_describe_error(const FvModel *model) { return model->descri
 
 FvModelInfo fv_model_info(const FvModel *model) {
   return (FvModelInfo){.path = model->path, .format = model->is_container ? "fovea" : "onnx", .producer = model->file.producer, .opset = model->file.opset,
-                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count};
+                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count, .sha256 = model->sha256};
 }
 
 static int compare_operators(const void *a, const void *b) {

@@ -15,12 +15,15 @@ struct FvModel {
   char *name;          /* file name without its ending */
   bool from_memory;
   int64_t file_bytes;
+  char sha256[65];     /* of the file, hexadecimal */
   bool is_container;   /* a .fovea file */
+  void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
   FvGraph *prepared;   /* shapes known and constants folded; NULL while an input that decides shapes has no value */
   bool *shape_inputs;  /* by input index */
   FvDescription description;
   FvError describe_error; /* code 0: the family is known */
+  FvModel *lender;     /* a model whose memory the graphs borrow, or NULL */
 };
 
 /* The graph as read. Clone it, give shape inputs their constants, then fv_graph_prepare. */
@@ -34,8 +37,8 @@ int fv_model_set_shapes(FvModel *model, const FvModelParams *params, const FvPre
 /* Fills shape_inputs; true through *any when there is one. */
 int fv_model_find_shape_inputs(FvModel *model, bool *any, FvError *err);
 
-/* Verifies and reads a .fovea file into model->file. */
-int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, FvError *err);
+/* Verifies and reads a .fovea file into model->file. *borrows: the graph borrows from data, which is only where the model is not from memory. */
+int fv_model_read_container(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err);
 
 /* The YAML that belongs to a model, read once. */
 typedef struct FvModelConfig {

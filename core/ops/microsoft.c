@@ -27,21 +27,34 @@ static int infer_binary(FvNode *node, FvInfer *infer) {
   return rc ? rc : fv_infer_output(node, 0, a->dtype, rank, out, infer);
 }
 
-static void run_binary(const FvKernelCall *call, bool multiply) {
+/* The factor of one term is rounded to fp32 before anything is multiplied by it, as the kernels have it. */
+static void reference_add(const FvKernelCall *call) {
   const FvTensor *const *in = call->in, *y = call->out[0];
-  const FvTensor *y_zero = call->node->input_count > 7 ? in[7] : NULL;
-  double y_scale = fv_quant_param(in[6], 0);
+  FvRequantise to = fv_requantise_of(call->node, in[6], call->node->input_count > 7 ? in[7] : NULL);
+  float a_factor = (float)fv_quant_param(in[1], 0) / to.scale, b_factor = (float)fv_quant_param(in[4], 0) / to.scale;
+  double a_zero = fv_quant_param(in[2], 0), b_zero = fv_quant_param(in[5], 0);
   int64_t index[FV_MAX_RANK] = {0};
   if (fv_tensor_count(y) == 0) return;
   do {
-    double a = real_value(in[0], fv_broadcast_offset(in[0], index, y->rank), in[1], in[2]);
-    double b = real_value(in[3], fv_broadcast_offset(in[3], index, y->rank), in[4], in[5]);
-    fv_store_quantised(y, fv_offset(y, index), (float)((multiply ? a * b : a + b) / y_scale), fv_quant_param(y_zero, 0));
+    float a = (float)(fv_load_f64(in[0], fv_broadcast_offset(in[0], index, y->rank)) - a_zero);
+    float b = (float)(fv_load_f64(in[3], fv_broadcast_offset(in[3], index, y->rank)) - b_zero);
+    fv_store_requantised(&to, y, fv_offset(y, index), a * a_factor + b * b_factor);
   } while (fv_index_next(index, y->dims, y->rank));
 }
 
-static void reference_add(const FvKernelCall *call) { run_binary(call, false); }
-static void reference_mul(const FvKernelCall *call) { run_binary(call, true); }
+static void reference_mul(const FvKernelCall *call) {
+  const FvTensor *const *in = call->in, *y = call->out[0];
+  FvRequantise to = fv_requantise_of(call->node, in[6], call->node->input_count > 7 ? in[7] : NULL);
+  float multiplier = (float)fv_quant_param(in[1], 0) * (float)fv_quant_param(in[4], 0) / to.scale;
+  double a_zero = fv_quant_param(in[2], 0), b_zero = fv_quant_param(in[5], 0);
+  int64_t index[FV_MAX_RANK] = {0};
+  if (fv_tensor_count(y) == 0) return;
+  do {
+    double a = fv_load_f64(in[0], fv_broadcast_offset(in[0], index, y->rank)) - a_zero;
+    double b = fv_load_f64(in[3], fv_broadcast_offset(in[3], index, y->rank)) - b_zero;
+    fv_store_requantised(&to, y, fv_offset(y, index), (float)(a * b) * multiplier);
+  } while (fv_index_next(index, y->dims, y->rank));
+}
 
 /* inputs: x, x_scale, x_zero, y_scale, y_zero */
 static int infer_unary(FvNode *node, FvInfer *infer) {
@@ -150,16 +163,16 @@ static void reference_concat(const FvKernelCall *call) {
 const FvOp fv_ops_microsoft[] = {
   {.name = "QLinearAdd", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_ADD, .min_inputs = 7, .max_inputs = 8, .min_outputs = 1,
    .max_outputs = 1, .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_binary, .reference = reference_add},
-  {.name = "QLinearMul", .domain = MICROSOFT, .min_inputs = 7, .max_inputs = 8, .min_outputs = 1, .max_outputs = 1,
+  {.name = "QLinearMul", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_MUL, .min_inputs = 7, .max_inputs = 8, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_binary, .reference = reference_mul},
-  {.name = "QLinearLeakyRelu", .domain = MICROSOFT, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
+  {.name = "QLinearLeakyRelu", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_UNARY, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_unary, .reference = reference_leaky_relu},
-  {.name = "QLinearSigmoid", .domain = MICROSOFT, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
+  {.name = "QLinearSigmoid", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_UNARY, .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_unary, .reference = reference_sigmoid},
   {.name = "QLinearGlobalAveragePool", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_GLOBAL_AVERAGE_POOL, .min_inputs = 5,
    .max_inputs = 5, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_global_average,
    .reference = reference_global_average},
-  {.name = "QLinearConcat", .domain = MICROSOFT, .min_inputs = 5, .max_inputs = -1, .min_outputs = 1, .max_outputs = 1,
+  {.name = "QLinearConcat", .domain = MICROSOFT, .kind = FV_OP_QLINEAR_CONCAT, .min_inputs = 5, .max_inputs = -1, .min_outputs = 1, .max_outputs = 1,
    .infer = infer_concat, .reference = reference_concat},
   {0},
 };

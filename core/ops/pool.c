@@ -3,7 +3,7 @@
 
 #include "ops/checks.h"
 #include "ops/families.h"
-#include "base/strided.h"
+#include "ops/quantised.h"
 #include "ops/window.h"
 
 typedef struct LpPoolParams {
@@ -118,16 +118,49 @@ static int64_t padded_taps(const FvWindow *w, const FvTensor *x, const int64_t *
   return taps;
 }
 
-static double window_average(const FvPoolParams *params, const FvTensor *x, const int64_t *index) {
-  int64_t base = index[0] * x->strides[0] + index[1] * x->strides[1], tap[FV_MAX_SPATIAL] = {0}, offset, count = 0;
+/* The sum of x - zero under one window, and what an average divides it by. */
+static double window_sum(const FvPoolParams *params, const FvTensor *x, double zero, const int64_t *index, int64_t *count) {
+  int64_t base = index[0] * x->strides[0] + index[1] * x->strides[1], tap[FV_MAX_SPATIAL] = {0}, offset;
   double sum = 0;
+  *count = 0;
   do {
     if (!fv_window_source(&params->window, x, index + 2, tap, &offset)) continue;
-    sum += fv_load_f64(x, base + offset);
-    count++;
+    sum += fv_load_f64(x, base + offset) - zero;
+    ++*count;
   } while (fv_index_next(tap, params->window.kernel, params->window.spatial_rank));
-  if (params->count_include_pad) count = padded_taps(&params->window, x, index + 2);
+  if (params->count_include_pad) *count = padded_taps(&params->window, x, index + 2);
+  return sum;
+}
+
+static double window_average(const FvPoolParams *params, const FvTensor *x, const int64_t *index) {
+  int64_t count;
+  double sum = window_sum(params, x, 0, index, &count);
   return count ? sum / (double)count : 0;
+}
+
+/* inputs: x, x_scale, x_zero, y_scale, y_zero, as in ONNX Runtime's domain */
+static int infer_qlinear_average_pool(FvNode *node, FvInfer *infer) {
+  const FvValue *x = fv_infer_need_quantised(node, 0, infer);
+  FvPoolParams *params = x ? fv_infer_params(node, infer, sizeof *params) : NULL;
+  if (!params) return fv_infer_failed(infer);
+  if (fv_node_int(node, "channels_last", 0)) return fv_infer_unsupported(infer, "channels_last is not supported");
+  int64_t out[FV_MAX_RANK];
+  int rc = infer_windows(node, x, params, out, infer);
+  if (!rc) rc = fv_infer_scale(node, 3, 0, infer);
+  if (!rc) rc = fv_infer_zero_point(node, 4, x->dtype, 0, infer);
+  return rc ? rc : fv_infer_output(node, 0, x->dtype, x->rank, out, infer);
+}
+
+static void reference_qlinear_average_pool(const FvKernelCall *call) {
+  const FvTensor *const *in = call->in, *y = call->out[0];
+  FvRequantise to = fv_requantise_of(call->node, in[3], call->node->input_count > 4 ? in[4] : NULL);
+  float x_scale = (float)fv_quant_param(in[1], 0);
+  int64_t index[FV_MAX_RANK] = {0}, count;
+  if (fv_tensor_count(y) == 0) return;
+  do {
+    double sum = window_sum(call->node->params, in[0], fv_quant_param(in[2], 0), index, &count);
+    fv_store_requantised(&to, y, fv_offset(y, index), count ? (float)sum * (x_scale / (to.scale * (float)count)) : 0);
+  } while (fv_index_next(index, y->dims, y->rank));
 }
 
 static void reference_average_pool(const FvKernelCall *call) {
@@ -215,6 +248,8 @@ const FvOp fv_ops_pool[] = {
    .flags = FV_OP_SPATIAL, .infer = infer_max_pool, .reference = reference_max_pool},
   {.name = "AveragePool", .kind = FV_OP_AVERAGE_POOL, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_SPATIAL, .infer = infer_average_pool, .reference = reference_average_pool},
+  {.name = "QLinearAveragePool", .domain = "com.microsoft", .kind = FV_OP_QLINEAR_AVERAGE_POOL, .min_inputs = 5, .max_inputs = 5, .min_outputs = 1,
+   .max_outputs = 1, .flags = FV_OP_SPATIAL, .infer = infer_qlinear_average_pool, .reference = reference_qlinear_average_pool},
   {.name = "LpPool", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL,
    .infer = infer_lp_pool, .reference = reference_lp_pool},
   {.name = "GlobalAveragePool", .kind = FV_OP_GLOBAL_AVERAGE_POOL, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1,

@@ -33,6 +33,16 @@ const FvValue *fv_infer_need_quantised(const FvNode *node, int data, FvInfer *in
   return value;
 }
 
+int fv_infer_requantised(const FvNode *node, int scale, FvDtype *dtype, FvInfer *infer) {
+  *dtype = FV_DTYPE_F32;
+  if (!fv_node_input(node, scale) && !fv_node_input(node, scale + 1)) return 0;
+  const FvValue *zero = fv_infer_need_8bit(node, scale + 1, infer);
+  if (!zero) return fv_infer_failed(infer);
+  *dtype = zero->dtype;
+  int rc = fv_infer_scale(node, scale, 0, infer);
+  return rc ? rc : fv_infer_zero_point(node, scale + 1, zero->dtype, 0, infer);
+}
+
 /* Where the scale (input 1) and the zero point (input 2) vary over x; fills params. */
 static int infer_granularity(FvNode *node, const FvValue *x, FvQuantizeParams *params, FvInfer *infer) {
   const FvValue *scale = fv_infer_need_float(node, 1, infer), *zero = fv_node_input(node, 2);
@@ -152,34 +162,34 @@ static void reference_dynamic_quantize(const FvKernelCall *call) {
 
 static int infer_qlinear_conv(FvNode *node, FvInfer *infer) {
   const FvValue *x = fv_infer_need_quantised(node, 0, infer), *w = x ? fv_infer_need_8bit(node, 3, infer) : NULL;
-  const FvValue *y_zero = w ? fv_infer_need_8bit(node, 7, infer) : NULL;
-  if (!y_zero) return fv_infer_failed(infer);
+  if (!w) return fv_infer_failed(infer);
   FvQLinearConvParams *params = fv_infer_params(node, infer, sizeof *params);
   if (!params) return FV_ERR_NO_MEMORY;
   int64_t out[FV_MAX_RANK];
+  FvDtype dtype;
   int rc = fv_infer_conv(node, x, w, &params->conv, out, infer);
   if (!rc) rc = fv_infer_scale(node, 4, w->dims[0], infer);
   if (!rc) rc = fv_infer_zero_point(node, 5, w->dtype, w->dims[0], infer);
-  if (!rc) rc = fv_infer_scale(node, 6, 0, infer);
-  if (!rc) rc = fv_infer_zero_point(node, 7, y_zero->dtype, 0, infer);
+  if (!rc) rc = fv_infer_requantised(node, 6, &dtype, infer);
   if (!rc) rc = fv_infer_same_type(node, 8, FV_DTYPE_I32, infer);
   if (!rc) rc = fv_infer_vector(node, 8, w->dims[0], infer);
-  return rc ? rc : fv_infer_output(node, 0, y_zero->dtype, x->rank, out, infer);
+  return rc ? rc : fv_infer_output(node, 0, dtype, x->rank, out, infer);
 }
 
 /* One float multiplier per output channel, as ONNX Runtime has it: results agree to the last step. */
 static void reference_qlinear_conv(const FvKernelCall *call) {
   const FvQLinearConvParams *params = call->node->params;
   const FvTensor *const *in = call->in, *bias = call->node->input_count > 8 ? in[8] : NULL, *y = call->out[0];
-  double x_zero = fv_quant_param(in[2], 0), y_zero = fv_quant_param(in[7], 0);
-  float x_scale = (float)fv_quant_param(in[1], 0), y_scale = (float)fv_quant_param(in[6], 0);
+  double x_zero = fv_quant_param(in[2], 0);
+  float x_scale = (float)fv_quant_param(in[1], 0);
+  FvRequantise to = fv_requantise_of(call->node, in[6], in[7]);
   int64_t index[FV_MAX_RANK] = {0};
   if (fv_tensor_count(y) == 0) return;
   do {
     double sum = fv_conv_sum(&params->conv, in[0], x_zero, in[3], fv_quant_param(in[5], index[1]), index);
     if (bias) sum += fv_load_f64(bias, index[1] * bias->strides[0]);
-    float multiplier = x_scale * (float)fv_quant_param(in[4], index[1]) / y_scale;
-    fv_store_quantised(y, fv_offset(y, index), (float)sum * multiplier, y_zero);
+    float multiplier = x_scale * (float)fv_quant_param(in[4], index[1]) / to.scale;
+    fv_store_requantised(&to, y, fv_offset(y, index), (float)sum * multiplier);
   } while (fv_index_next(index, y->dims, y->rank));
 }
 
@@ -264,30 +274,49 @@ static void reference_matmul_integer(const FvKernelCall *call) {
 
 static int infer_qlinear_matmul(FvNode *node, FvInfer *infer) {
   const FvValue *a = fv_infer_need_8bit(node, 0, infer), *b = a ? fv_infer_need_8bit(node, 3, infer) : NULL;
-  const FvValue *y_zero = b ? fv_infer_need_8bit(node, 7, infer) : NULL;
-  if (!y_zero || !fv_infer_need_float(node, 1, infer) || !fv_infer_need_float(node, 4, infer)) return fv_infer_failed(infer);
+  if (!b || !fv_infer_need_float(node, 1, infer) || !fv_infer_need_float(node, 4, infer)) return fv_infer_failed(infer);
   int64_t out[2 * FV_MAX_RANK];
+  FvDtype dtype;
   int rank, rc = fv_infer_matmul(a, b, &rank, out, infer);
   if (!rc) rc = fv_infer_same_type(node, 2, a->dtype, infer);
   if (!rc) rc = fv_infer_same_type(node, 5, b->dtype, infer);
   for (int i = 1; i < 3 && !rc; i++) rc = check_matrix_param(node, i, a, true, infer);
   for (int i = 4; i < 6 && !rc; i++) rc = check_matrix_param(node, i, b, false, infer);
-  if (!rc) rc = fv_infer_scale(node, 6, 0, infer);
-  if (!rc) rc = fv_infer_zero_point(node, 7, y_zero->dtype, 0, infer);
-  return rc ? rc : fv_infer_output(node, 0, y_zero->dtype, rank, out, infer);
+  if (!rc) rc = fv_infer_requantised(node, 6, &dtype, infer);
+  if (!rc) rc = fv_infer_same_type(node, 8, FV_DTYPE_I32, infer);
+  if (!rc) rc = fv_infer_vector(node, 8, b->dims[b->rank - 1], infer);
+  return rc ? rc : fv_infer_output(node, 0, dtype, rank, out, infer);
 }
 
 static void reference_qlinear_matmul(const FvKernelCall *call) {
   const FvTensor *const *in = call->in;
   FvMatmulView view = fv_matmul_view(in[0], in[3], call->out[0]);
-  float y_scale = (float)fv_quant_param(in[6], 0);
-  double y_zero = fv_quant_param(in[7], 0);
+  const FvTensor *bias = call->node->input_count > 8 ? in[8] : NULL;
+  FvRequantise to = fv_requantise_of(call->node, in[6], in[7]);
   int64_t index[FV_MAX_RANK] = {0};
   if (fv_tensor_count(&view.y) == 0) return;
   do {
-    float multiplier = (float)matrix_param(in[1], &view, index, true) * (float)matrix_param(in[4], &view, index, false) / y_scale;
-    fv_store_quantised(&view.y, fv_offset(&view.y, index), (float)matmul_sum(&view, in[2], in[5], index) * multiplier, y_zero);
+    float multiplier = (float)matrix_param(in[1], &view, index, true) * (float)matrix_param(in[4], &view, index, false) / to.scale;
+    double sum = matmul_sum(&view, in[2], in[5], index);
+    if (bias) sum += fv_load_f64(bias, index[view.y.rank - 1] * bias->strides[0]);
+    fv_store_requantised(&to, &view.y, fv_offset(&view.y, index), (float)sum * multiplier);
   } while (fv_index_next(index, view.y.dims, view.y.rank));
+}
+
+/* y = table[x], the bits of x taken as 0 to 255. */
+static int infer_table(FvNode *node, FvInfer *infer) {
+  const FvValue *x = fv_infer_need_8bit(node, 0, infer), *table = x ? fv_infer_need_8bit(node, 1, infer) : NULL;
+  if (!table) return fv_infer_failed(infer);
+  int rc = fv_infer_vector(node, 1, 256, infer);
+  return rc ? rc : fv_infer_output(node, 0, table->dtype, x->rank, x->dims, infer);
+}
+
+static void reference_table(const FvKernelCall *call) {
+  const FvTensor *x = call->in[0], *table = call->in[1], *y = call->out[0];
+  int64_t index[FV_MAX_RANK] = {0};
+  if (fv_tensor_count(y) == 0) return;
+  do ((uint8_t *)y->data)[fv_offset(y, index)] = ((const uint8_t *)table->data)[((const uint8_t *)x->data)[fv_offset(x, index)] * table->strides[0]];
+  while (fv_index_next(index, y->dims, y->rank));
 }
 
 const FvOp fv_ops_quantised[] = {
@@ -295,15 +324,17 @@ const FvOp fv_ops_quantised[] = {
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_quantize, .reference = reference_quantize},
   {.name = "DequantizeLinear", .kind = FV_OP_DEQUANTIZE, .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_dequantize, .reference = reference_dequantize},
-  {.name = "DynamicQuantizeLinear", .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 3,
+  {.name = "DynamicQuantizeLinear", .kind = FV_OP_DYNAMIC_QUANTIZE, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 3,
    .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_dynamic_quantize, .reference = reference_dynamic_quantize},
   {.name = "QLinearConv", .kind = FV_OP_QLINEAR_CONV, .min_inputs = 8, .max_inputs = 9, .min_outputs = 1, .max_outputs = 1,
    .flags = FV_OP_SPATIAL, .infer = infer_qlinear_conv, .reference = reference_qlinear_conv, .macs = macs_qlinear_conv},
-  {.name = "ConvInteger", .min_inputs = 2, .max_inputs = 4, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL,
+  {.name = "ConvInteger", .kind = FV_OP_CONV_INTEGER, .min_inputs = 2, .max_inputs = 4, .min_outputs = 1, .max_outputs = 1, .flags = FV_OP_SPATIAL,
    .infer = infer_conv_integer, .reference = reference_conv_integer, .macs = macs_conv_integer},
-  {.name = "MatMulInteger", .min_inputs = 2, .max_inputs = 4, .min_outputs = 1, .max_outputs = 1, .infer = infer_matmul_integer,
+  {.name = "MatMulInteger", .kind = FV_OP_MATMUL_INTEGER, .min_inputs = 2, .max_inputs = 4, .min_outputs = 1, .max_outputs = 1, .infer = infer_matmul_integer,
    .reference = reference_matmul_integer, .macs = fv_matmul_macs},
-  {.name = "QLinearMatMul", .kind = FV_OP_QLINEAR_MATMUL, .min_inputs = 8, .max_inputs = 8, .min_outputs = 1, .max_outputs = 1,
+  {.name = "QLinearMatMul", .kind = FV_OP_QLINEAR_MATMUL, .min_inputs = 8, .max_inputs = 9, .min_outputs = 1, .max_outputs = 1,
    .infer = infer_qlinear_matmul, .reference = reference_qlinear_matmul, .macs = fv_matmul_macs},
+  {.name = "QLinearTable", .domain = "fovea", .kind = FV_OP_QLINEAR_TABLE, .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
+   .flags = FV_OP_FOLLOWS_LAYOUT, .infer = infer_table, .reference = reference_table},
   {0},
 };

@@ -26,4 +26,40 @@ static inline void fv_store_quantised(const FvTensor *y, int64_t at, float value
   fv_store_f64(y, at, (double)rintf(value) + zero);
 }
 
+/* The activations that integer operators fuse: those that can be had in steps, where a scale is no more than a factor. */
+static inline bool fv_activates_steps(FvActivationType type) {
+  return type == FV_ACTIVATION_NONE || type == FV_ACTIVATION_RELU || type == FV_ACTIVATION_CLIP || type == FV_ACTIVATION_LEAKY_RELU;
+}
+static inline float fv_activate_steps(FvActivation act, float steps, float scale) {
+  if (act.type == FV_ACTIVATION_CLIP) act = (FvActivation){act.type, act.alpha / scale, act.beta / scale};
+  return fv_activate(act, steps);
+}
+
+/* The end of every integer operator: an exact sum becomes steps of the output by one float multiplication, is activated, rounded and saturated. Where
+ * scale and zero point are left out the output is f32 and one step is 1. All arithmetic is fp32, in the order written here, never contracted. */
+typedef struct FvRequantise {
+  FvActivation activation;
+  float scale;
+  double zero;
+  bool is_float;
+} FvRequantise;
+
+static inline FvRequantise fv_requantise_of(const FvNode *node, const FvTensor *scale, const FvTensor *zero) {
+  return (FvRequantise){node->activation, scale ? (float)fv_quant_param(scale, 0) : 1, fv_quant_param(zero, 0), !scale};
+}
+static inline void fv_store_requantised(const FvRequantise *to, const FvTensor *y, int64_t at, float steps) {
+  steps = fv_activate_steps(to->activation, steps, to->scale);
+  if (to->is_float) fv_store_f64(y, at, (double)steps);
+  else fv_store_quantised(y, at, steps, to->zero);
+}
+/* Checks scale and zero point of an output and says its type: f32 when both are left out. */
+int fv_infer_requantised(const FvNode *node, int scale, FvDtype *dtype, FvInfer *infer);
+
+/* Interpolation of bytes: weights in 1/2048, so that two axes of two taps give sums below 2^31. Weights of one place add up to 2048. */
+enum { FV_RESIZE_WEIGHT_BITS = 11 };
+static inline int32_t fv_resize_weight_8bit(const float *weights, int64_t place, int tap) {
+  int32_t first = (int32_t)rintf(weights[place * 2] * (float)(1 << FV_RESIZE_WEIGHT_BITS));
+  return tap == 0 ? first : (1 << FV_RESIZE_WEIGHT_BITS) - first;
+}
+
 #endif

@@ -5,7 +5,7 @@
 #include "ops/checks.h"
 #include "ops/families.h"
 #include "ops/params.h"
-#include "base/strided.h"
+#include "ops/quantised.h"
 
 /* Bound on the weights of one dimension: a hostile scale cannot make a table of gigabytes. */
 #define MAX_AXIS_WEIGHTS (1 << 24)
@@ -369,6 +369,34 @@ static double interpolate(const FvResizeParams *params, const FvTensor *x, const
   return sum;
 }
 
+/* Bytes between bytes: sums of whole numbers, halves up. */
+static bool interpolates_bytes(const FvResizeParams *params, const FvTensor *x) {
+  int axes = 0;
+  for (int d = 0; d < x->rank; d++) {
+    if (params->axis[d].taps != 0 && params->axis[d].taps != 2) return false;
+    axes += params->axis[d].taps == 2;
+  }
+  return fv_dtype_is_8bit(x->dtype) && params->mode == FV_RESIZE_LINEAR && !params->crop && axes <= 2;
+}
+
+static int64_t interpolate_bytes(const FvResizeParams *params, const FvTensor *x, const int64_t *index) {
+  int64_t tap[FV_MAX_RANK] = {0}, taps[FV_MAX_RANK], sum = 0, one = 1;
+  for (int d = 0; d < x->rank; d++) {
+    taps[d] = params->axis[d].taps ? 2 : 1;
+    if (params->axis[d].taps) one <<= FV_RESIZE_WEIGHT_BITS;
+  }
+  do {
+    int64_t offset = 0, weight = 1;
+    for (int d = 0; d < x->rank; d++) {
+      const FvResizeAxis *axis = &params->axis[d];
+      offset += (axis->taps ? axis->index[index[d] * 2 + tap[d]] : index[d]) * x->strides[d];
+      if (axis->taps) weight *= fv_resize_weight_8bit(axis->weight, index[d], (int)tap[d]);
+    }
+    sum += weight * fv_load_i64(x, offset);
+  } while (fv_index_next(tap, taps, x->rank));
+  return (sum + one / 2) >> (__builtin_ctzll((unsigned long long)one));
+}
+
 static void copy_nearest(const FvResizeParams *params, const FvTensor *x, const int64_t *index, const FvTensor *y, int64_t y_at) {
   static const int64_t only[FV_MAX_RANK] = {0};
   int64_t offset;
@@ -383,9 +411,11 @@ static void reference_resize(const FvKernelCall *call) {
   const FvTensor *x = call->in[0], *y = call->out[0];
   int64_t index[FV_MAX_RANK] = {0};
   if (fv_tensor_count(y) == 0) return;
+  bool bytes = interpolates_bytes(params, x);
   do {
     int64_t at = fv_offset(y, index);
     if (params->mode == FV_RESIZE_NEAREST) copy_nearest(params, x, index, y, at);
+    else if (bytes) fv_store_i64(y, at, interpolate_bytes(params, x, index));
     else fv_store_f64(y, at, interpolate(params, x, index));
   } while (fv_index_next(index, y->dims, y->rank));
 }

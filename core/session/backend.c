@@ -2,12 +2,10 @@
 
 #include <string.h>
 
-/* "auto" is the CPU. */
 static const FvBackend *const backends[] = {&fv_backend_cpu, &fv_backend_vulkan};
 
 const FvBackend *fv_backend_find(const char *device, const char **which, FvError *err) {
   *which = NULL;
-  if (!device || !*device || strcmp(device, "auto") == 0) return backends[0];
   size_t length = strcspn(device, ":");
   for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
     if (strlen(backends[i]->name) != length || memcmp(backends[i]->name, device, length) != 0) continue;

@@ -5,7 +5,10 @@
 #ifndef FOVEA_SESSION_BACKEND_H
 #define FOVEA_SESSION_BACKEND_H
 
+#include <fovea/frame.h>
+
 #include "ir/op.h"
+#include "vision/preprocess.h"
 
 typedef struct FvPlan FvPlan;
 typedef struct FvStep FvStep;
@@ -19,18 +22,26 @@ typedef struct FvBackend {
   const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);
   /* A step is as it will run; step->kernel may be NULL. FV_ERR_UNSUPPORTED when the device cannot do it. */
   int (*prepare)(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err);
-  /* Buffers have their offsets. Sets the plan's instructions, weight_bytes and session_bytes. */
+  /* Buffers have their offsets. Sets the plan's instructions, weight_bytes, session_bytes and staging_bytes. */
   int (*finish)(FvPlan *plan, FvError *err);
   const char *(*kernel_name)(const FvStep *step);
   /* Buffers of one caller; sets the data of session->tensors for inputs and outputs (slots that hold no constant). */
   int (*session_open)(FvSession *session, FvError *err);
   void (*session_close)(FvSession *session);
   int (*session_run)(FvSession *session, FvError *err);
+  /* What the device does of detection; NULL: the host does it.
+   * frame_in takes a frame, whose conversion becomes part of the next run: 1, or 0 when the host has to convert this one. */
+  int (*frame_in)(FvSession *session, const FvFrame *frame, FvFrameMap *map, FvError *err);
+  /* Gets ready to list candidates; sets session->chosen where the device does. Called once, when the detector is bound. */
+  int (*locate)(FvSession *session, FvError *err);
+  /* Runs, for a session that has `chosen`: 1 when its bits tell the locations that may reach the threshold, whose outputs alone were read back; 0 when
+   * all outputs are there. */
+  int (*run_chosen)(FvSession *session, float threshold, FvError *err);
 } FvBackend;
 
 extern const FvBackend fv_backend_cpu, fv_backend_vulkan;
 
-/* The back-end that a device parameter names, NULL and "" standing for "auto"; *which is what follows the colon, or NULL. */
+/* The back-end that a device parameter other than "auto" names; *which is what follows the colon, or NULL. */
 const FvBackend *fv_backend_find(const char *device, const char **which, FvError *err);
 
 #endif

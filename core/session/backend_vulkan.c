@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session/session_internal.h"
-#include "vulkan/vk.h"
+#include "session/vulkan_internal.h"
 
 typedef struct VulkanPlan {
   FvVkDevice *device;
@@ -40,10 +39,13 @@ static const void *vulkan_select(const FvPlan *plan, const FvKernelQuery *query)
 }
 
 static int vulkan_prepare(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err) {
-  (void)plan;
   if (step->kernel) return 0;
+  const char *missing = fv_vk_select_missing(((const VulkanPlan *)plan->state)->device, query);
   char text[128] = "nothing";
   if (query->node->input_count && query->in[0]) fv_tensor_describe(query->in[0], text, sizeof text);
+  if (missing)
+    return fv_error_set(err, FV_ERR_UNSUPPORTED, "node '%s' (%s of %s): the device '%s' has no %s; use device 'cpu'", fv_node_label(step->node),
+                        step->node->op->name, text, plan->device_id, missing);
   return fv_error_set(err, FV_ERR_UNSUPPORTED, "node '%s' (%s of %s): the Vulkan back-end has no kernel for it; use device 'cpu'",
                       fv_node_label(step->node), step->node->op->name, text);
 }
@@ -88,6 +90,7 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   plan->instructions = fv_vk_device_load_path(state->device);
   plan->weight_bytes = fv_vk_program_weight_bytes(state->program);
   plan->session_bytes = fv_vk_program_frame_bytes(state->program);
+  plan->staging_bytes = fv_vk_program_staging_bytes(state->program);
   return 0;
 }
 
@@ -95,29 +98,54 @@ static const char *vulkan_kernel_name(const FvStep *step) { return fv_vk_kernel_
 
 static int vulkan_session_open(FvSession *session, FvError *err) {
   const FvPlan *plan = session->plan;
-  FvVkRunner *runner = NULL;
-  int result = fv_vk_runner_create(((VulkanPlan *)plan->state)->program, 1, session->step_ns != NULL, &runner, err);
-  session->state = runner;
+  VulkanSession *state = session->state = calloc(1, sizeof *state);
+  if (!state) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  int result = fv_vk_runner_create(((VulkanPlan *)plan->state)->program, 1, session->step_ns != NULL, &state->runner, err);
   for (int i = 0; i < plan->graph->input_count && result == 0; i++)
-    if (plan->inputs[i] >= 0) session->tensors[plan->inputs[i]].data = fv_vk_runner_input(runner, 0, i);
+    if (plan->inputs[i] >= 0) session->tensors[plan->inputs[i]].data = fv_vk_runner_input(state->runner, 0, i);
   for (int i = 0; i < plan->graph->output_count && result == 0; i++)
-    if (plan->layout.slots[plan->outputs[i]].place == FV_PLACE_BUFFER) session->tensors[plan->outputs[i]].data = fv_vk_runner_output(runner, 0, i);
+    if (plan->layout.slots[plan->outputs[i]].place == FV_PLACE_BUFFER) session->tensors[plan->outputs[i]].data = fv_vk_runner_output(state->runner, 0, i);
   return result;
 }
 
 static void vulkan_session_close(FvSession *session) {
-  FvVkRunner *runner = session->state;
-  fv_vk_runner_destroy(&runner);
+  VulkanSession *state = session->state;
+  if (!state) return;
+  fv_vk_runner_destroy(&state->runner);
+  free(state);
+}
+
+int fv_vulkan_run(FvSession *session, FvError *err) {
+  FvVkRunner *runner = ((VulkanSession *)session->state)->runner;
+  int result = fv_vk_runner_submit(runner, 0, err);
+  if (result == 0) result = fv_vk_runner_wait(runner, 0, err);
+  if (result == 0 && session->step_ns) fv_vk_runner_times(runner, 0, session->step_ns);
+  return result;
+}
+
+static uint64_t bytes_of(const FvSession *session, const int *slots, int count) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < count; i++) {
+    const FvTensor *tensor = fv_plan_tensor(session->plan, slots[i]);
+    if (tensor) bytes += (uint64_t)fv_tensor_count(tensor) * fv_dtype_size(tensor->dtype);
+  }
+  return bytes;
+}
+
+uint64_t fv_vulkan_uploaded(FvSession *session) {
+  VulkanSession *state = session->state;
+  uint64_t taken = state->taken_bytes;
+  state->taken_bytes = 0;
+  return taken ? taken : bytes_of(session, session->plan->inputs, session->plan->graph->input_count);
 }
 
 static int vulkan_session_run(FvSession *session, FvError *err) {
-  int result = fv_vk_runner_submit(session->state, 0, err);
-  if (result == 0) result = fv_vk_runner_wait(session->state, 0, err);
-  if (result == 0 && session->step_ns) fv_vk_runner_times(session->state, 0, session->step_ns);
-  return result;
+  session->traffic = (FvTraffic){fv_vulkan_uploaded(session), bytes_of(session, session->plan->outputs, session->plan->graph->output_count)};
+  return fv_vulkan_run(session, err);
 }
 
 const FvBackend fv_backend_vulkan = {
   .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
   .kernel_name = vulkan_kernel_name, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
+  .frame_in = fv_vulkan_frame_in, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

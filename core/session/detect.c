@@ -32,6 +32,7 @@ int fv_session_init_detection(FvSession *session, FvError *err) {
   if (result == 0) result = fv_preprocessor_create(&description->preprocess, &session->preprocessor, why);
   if (result == 0) result = bind_detector(session, description, why);
   if (result == FV_ERR_NO_MEMORY) return fv_error_set(err, result, "out of memory");
+  if (result == 0 && session->plan->backend->locate) return session->plan->backend->locate(session, err);
   return 0;
 }
 
@@ -39,6 +40,7 @@ void fv_session_finish_detection(FvSession *session) {
   fv_detector_destroy(&session->detector);
   fv_preprocessor_destroy(&session->preprocessor);
   free(session->head_outputs);
+  free(session->chosen);
 }
 
 static float or_default(float given, float fallback) { return given > 0 ? given : fallback; }
@@ -48,6 +50,21 @@ static int check_params(const FvDetectParams *params, FvError *err) {
     return fv_error_set(err, FV_ERR_INVALID, "thresholds must lie between 0 and 1");
   if (params->max_detections < 0) return fv_error_set(err, FV_ERR_INVALID, "max_detections must not be negative");
   return 0;
+}
+
+/* The device takes the frame as it is, or the host fills the input. */
+static int frame_in(FvSession *session, const FvFrame *frame, FvFrameMap *map, FvError *err) {
+  const FvBackend *backend = session->plan->backend;
+  int taken = backend->frame_in ? backend->frame_in(session, frame, map, err) : 0;
+  if (taken != 0) return taken < 0 ? taken : 0;
+  return fv_preprocessor_run(session->preprocessor, frame, fv_session_input(session, 0), session->plan->threads, map, err);
+}
+
+/* Sets decode->chosen when only some outputs came back. */
+static int run(FvSession *session, FvDecodeParams *decode, FvError *err) {
+  int chosen = session->chosen ? session->plan->backend->run_chosen(session, decode->threshold, err) : fv_session_run(session, err);
+  if (chosen > 0) decode->chosen = session->chosen;
+  return chosen < 0 ? chosen : 0;
 }
 
 int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found, int capacity, FvError *err) {
@@ -62,10 +79,10 @@ int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectPa
     .frame_width = frame->width, .frame_height = frame->height,
   };
   uint64_t start = fv_session_now();
-  result = fv_preprocessor_run(session->preprocessor, frame, fv_session_input(session, 0), session->plan->threads, &decode.map, err);
+  result = frame_in(session, frame, &decode.map, err);
   if (result < 0) return result;
   uint64_t prepared = fv_session_now();
-  result = fv_session_run(session, err);
+  result = run(session, &decode, err);
   if (result < 0) return result;
   uint64_t inferred = fv_session_now();
   if (params->max_detections && params->max_detections < capacity) capacity = params->max_detections;
@@ -74,4 +91,5 @@ int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectPa
   return count;
 }
 
+FvTraffic fv_session_traffic(const FvSession *session) { return session->traffic; }
 FvTiming fv_session_timing(const FvSession *session) { return session->timing; }

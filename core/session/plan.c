@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "graph/passes/passes.h"
 #include "model/model_internal.h"
+#include "session/choose.h"
 #include "session/plan_internal.h"
 
 static const FvNamedTensor *find_constant(const FvPlanParams *params, const char *name) {
@@ -59,6 +60,7 @@ static int record_ends(FvPlan *plan, FvError *err) {
 
 static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
+  if (result == 0) result = fv_graph_fold_constants(plan->graph, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
   if (result == 0 && plan->precision == FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
@@ -68,15 +70,16 @@ static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   return result;
 }
 
-int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err) {
-  static const FvPlanParams defaults;
-  *plan = NULL;
-  if (!params) params = &defaults;
-  if (params->threads < 0 || params->threads > FV_MAX_THREADS)
-    return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
+int fv_plan_params_check(const FvPlanParams *params, FvError *err) {
   if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
+  if (params->threads >= 0 && params->threads <= FV_MAX_THREADS) return 0;
+  return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
+}
+
+int fv_plan_create_on(FvModel *model, const FvPlanParams *params, const char *device, FvPlan **plan, FvError *err) {
   const char *which;
-  const FvBackend *backend = fv_backend_find(params->device, &which, err);
+  *plan = NULL;
+  const FvBackend *backend = fv_backend_find(device, &which, err);
   if (!backend) return FV_ERR_INVALID;
   FvPlan *made = calloc(1, sizeof *made);
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
@@ -95,6 +98,21 @@ int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, Fv
   else
     *plan = made;
   return result;
+}
+
+static bool is_auto(const char *device) { return !device || !*device || strcmp(device, "auto") == 0; }
+
+int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err) {
+  static const FvPlanParams defaults;
+  *plan = NULL;
+  if (!params) params = &defaults;
+  int result = fv_plan_params_check(params, err);
+  if (result < 0) return result;
+  const char *device = params->device;
+  if (is_auto(device)) device = params->flags & FV_PLAN_REFERENCE ? "cpu" : getenv("FOVEA_DEVICE");
+  if (is_auto(device)) return fv_plan_choose(model, params, plan, err);
+  result = fv_plan_create_on(model, params, device, plan, err);
+  return result < 0 && is_auto(params->device) && !(params->flags & FV_PLAN_REFERENCE) ? fv_error_prefix(err, "FOVEA_DEVICE") : result;
 }
 
 FvPlan *fv_plan_ref(FvPlan *plan) {
@@ -131,8 +149,8 @@ FvModel *fv_plan_model(const FvPlan *plan) { return plan->model; }
 
 FvPlanInfo fv_plan_info(const FvPlan *plan) {
   return (FvPlanInfo){
-    .device = plan->device_id, .instructions = plan->instructions, .precision = plan->precision, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
-    .weight_bytes = plan->weight_bytes, .session_bytes = plan->session_bytes,
+    .device = plan->device_id, .choice = plan->choice, .instructions = plan->instructions, .precision = plan->precision, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
+    .weight_bytes = plan->weight_bytes, .session_bytes = plan->session_bytes, .staging_bytes = plan->staging_bytes,
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include <fovea/device.h>
 #include <fovea/plan.h>
 
 #include "graph/layout.h"
@@ -26,6 +27,7 @@ struct FvPlan {
   const FvBackend *backend;
   void *state;         /* the back-end's own */
   char device_id[32];  /* "cpu", "vulkan:0" */
+  char choice[96];     /* why "auto" took it; empty when it was asked for */
   FvModel *model;
   FvGraph *graph;    /* our own, rewritten */
   FvArena arena;     /* steps, packed weights */
@@ -34,7 +36,7 @@ struct FvPlan {
   int step_count, step_capacity;
   int *inputs, *outputs; /* slots of the graph's inputs and outputs; -1 for inputs fixed at load */
   int64_t arena_bytes;  /* where the layout's buffers lie */
-  int64_t macs, weight_bytes, session_bytes;
+  int64_t macs, weight_bytes, session_bytes, staging_bytes;
   int threads;
   unsigned flags;    /* FvPlanFlags */
   FvPrecision precision; /* as asked for; after open as it is */
@@ -43,6 +45,11 @@ struct FvPlan {
   unsigned cpu;      /* FvCpuFlags that kernels may use */
   int64_t packed_bytes, scratch_bytes;
 };
+
+int fv_plan_params_check(const FvPlanParams *params, FvError *err);
+/* For the device named, whatever params->device says. params are checked. */
+int fv_plan_create_on(FvModel *model, const FvPlanParams *params, const char *device, FvPlan **plan, FvError *err);
+void fv_device_describe_cpu(FvDeviceInfo *device);
 
 /* Chooses kernels, inserts layout copies, packs weights, plans memory. plan->graph is laid out. */
 int fv_plan_compile(FvPlan *plan, FvError *err);

@@ -15,7 +15,9 @@ struct FvSession {
   FvDetector *detector;
   const FvTensor **head_outputs;
   FvError no_detection;
+  uint64_t *chosen;        /* a bit per location of the detector; NULL where outputs are always read whole */
   FvTiming timing;
+  FvTraffic traffic;
 };
 
 /* Detection parts of a session. A model that is no detector is no error here, only when fv_session_detect is called. */

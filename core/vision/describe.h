@@ -29,6 +29,8 @@ char *fv_description_find(const char *model_path, const char *name, const char *
 int fv_description_read_labels(FvDescription *description, const char *path, FvError *err);
 /* Checks that the parts fit together (strides, anchors, sizes, thresholds in range). */
 int fv_description_check(const FvDescription *description, FvError *err);
+/* A deep copy. */
+int fv_description_copy(FvDescription *to, const FvDescription *from, FvError *err);
 /* Frees what it owns and zeroes it. */
 void fv_description_finish(FvDescription *description);
 

@@ -56,6 +56,23 @@ void fv_description_finish(FvDescription *description) {
   *description = (FvDescription){0};
 }
 
+int fv_description_copy(FvDescription *to, const FvDescription *from, FvError *err) {
+  bool failed = false;
+  *to = *from;
+  to->name = from->name ? strdup(from->name) : NULL;
+  failed |= from->name && !to->name;
+  for (int i = 0; i < from->head.output_count && i < FV_MAX_HEAD_OUTPUTS; i++) {
+    to->head.outputs[i] = from->head.outputs[i] ? strdup(from->head.outputs[i]) : NULL;
+    failed |= from->head.outputs[i] && !to->head.outputs[i];
+  }
+  to->labels = from->labels ? calloc((size_t)from->class_count + 1, sizeof *to->labels) : NULL;
+  failed |= from->labels && !to->labels;
+  for (int i = 0; to->labels && i < from->class_count; i++) failed |= !(to->labels[i] = strdup(from->labels[i]));
+  if (!failed) return 0;
+  fv_description_finish(to);
+  return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+}
+
 static bool in_range(float value, float low, float high) { return value >= low && value <= high; } /* false for NaN */
 
 static int check_preprocess(const FvPreprocess *p, const char *name, FvError *err) {

@@ -118,6 +118,41 @@ bool fv_head_grid(const FvDetector *d, const FvTensor *tensor, int level, int an
   return true;
 }
 
+FvLocationGroup *fv_head_add_group(FvDetector *d, const FvGridView *grid) {
+  FvLocationGroup *group = &d->groups[d->group_count++];
+  const FvLocationGroup *before = d->group_count > 1 ? group - 1 : NULL;
+  *group = (FvLocationGroup){.anchors = grid->anchors, .height = grid->height, .width = grid->width, .first = before ? before->first + fv_location_count(before) : 0};
+  return group;
+}
+
+FvLocationPart fv_head_add_part(const FvDetector *d, FvLocationGroup *group, int role, const FvGridView *grid, int first, int count) {
+  FvLocationPart part = {
+    .output = d->role_output[role], .first = grid->data - (const float *)fv_head_role(d, role)->data + first * grid->channel_stride,
+    .steps = {grid->anchor_stride, grid->row_stride, grid->column_stride}, .channel_step = grid->channel_stride, .channels = count,
+  };
+  group->parts[group->part_count++] = part;
+  return part;
+}
+
+void fv_head_add_factor(FvLocationGroup *group, const FvLocationPart *part, int first, int count, FvActivationKind activation, float power) {
+  FvScoreFactor *factor = &group->factors[group->factor_count++];
+  *factor = (FvScoreFactor){.part = *part, .power = power, .activation = activation == FV_ACT_SIGMOID ? FV_SCORE_SIGMOID : activation == FV_ACT_SOFTMAX ? FV_SCORE_SOFTMAX : FV_SCORE_PLAIN};
+  factor->part.first += first * part->channel_step;
+  factor->part.channels = count;
+}
+
+/* Outputs that have to be converted are read as a whole anyway. */
+static void locate(FvDetector *d) {
+  for (int o = 0; o < d->output_count; o++)
+    if (d->converted[o].data) return;
+  if (d->ops->locate) d->ops->locate(d);
+}
+
+const FvLocationGroup *fv_detector_locations(const FvDetector *detector, int *count) {
+  *count = detector->group_count;
+  return detector->groups;
+}
+
 void fv_box_from_coding(FvBox *box, FvBoxCoding coding, const float *p, int64_t stride, const FvPreprocess *input) {
   float a = p[0], b = p[stride], c = p[2 * stride], e = p[3 * stride];
   float width = (float)input->width, height = (float)input->height;
@@ -182,6 +217,7 @@ int fv_detector_create(const FvDescription *description, const char *const *name
   }
   if (result == FV_OK)
     result = fv_candidates_init(&d->candidates, FV_MAX_CANDIDATES, description->class_count, has_landmarks(description->family), err);
+  if (result == FV_OK) locate(d);
   d->names = NULL;
   if (result < 0)
     fv_detector_destroy(&d);
@@ -242,6 +278,7 @@ static void to_frame(const FvDetector *d, const FvRanked *ranked, const FvDecode
 int fv_detector_decode(FvDetector *d, const FvTensor *const *outputs, const FvDecodeParams *params, FvDetection *found, int capacity) {
   if (!refresh_outputs(d, outputs)) return 0;
   fv_candidates_clear(&d->candidates);
+  d->chosen = params->chosen;
   d->ops->decode(d, params->threshold);
   bool suppressed = d->ops->family == FV_FAMILY_DETECTIONS || d->ops->family == FV_FAMILY_CLASSIFIER;
   int kept = fv_candidates_suppress(&d->candidates, suppressed ? INFINITY : params->iou_threshold, capacity), written = 0;

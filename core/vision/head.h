@@ -6,6 +6,7 @@
 #include <fovea/detection.h>
 #include <fovea/tensor.h>
 
+#include "ir/locations.h"
 #include "vision/preprocess.h"
 
 typedef struct FvDetector FvDetector; /* a head bound to a graph's outputs, with its scratch */
@@ -20,7 +21,11 @@ typedef struct FvDecodeParams {
   float threshold, iou_threshold;
   FvFrameMap map;
   int frame_width, frame_height;
+  const uint64_t *chosen; /* a bit per location; those without are not looked at. NULL: all are */
 } FvDecodeParams;
+
+/* The locations of the head's outputs, for choosing; *count is 0 when outputs can only be read as a whole. */
+const FvLocationGroup *fv_detector_locations(const FvDetector *detector, int *count);
 
 /* Candidates over the threshold, class-aware non-maximum suppression, boxes mapped to the frame and clipped. Outputs are read through their
  * strides. Returns how many were written, best scores first. Allocates nothing. */

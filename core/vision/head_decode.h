@@ -28,7 +28,10 @@ typedef struct FvHeadOps {
   const char *expects; /* the outputs, in words, for the error */
   /* Finds its roles among the outputs; false when they do not fit. */
   bool (*bind)(FvDetector *detector);
+  /* Locations are numbered as fv_head_locations lists them; those not fv_head_is_chosen are left out. */
   void (*decode)(FvDetector *detector, float threshold);
+  /* Adds the groups of locations, in the order that decode takes them, with fv_head_add_group; NULL where all is read anyway. */
+  void (*locate)(FvDetector *detector);
 } FvHeadOps;
 
 struct FvDetector {
@@ -48,7 +51,23 @@ struct FvDetector {
   bool transposed; /* [4+C, N] */
   int classes;    /* score columns, with background */
   FvCandidates candidates;
+  FvLocationGroup groups[FV_MAX_LOCATION_GROUPS];
+  int group_count;
+  const uint64_t *chosen; /* during decode */
 };
+
+/* A new group of locations, those of the grid. */
+FvLocationGroup *fv_head_add_group(FvDetector *detector, const FvGridView *grid);
+/* Channels [first, first + count) of a role that grid views; all of them are read by decode. */
+FvLocationPart fv_head_add_part(const FvDetector *detector, FvLocationGroup *group, int role, const FvGridView *grid, int first, int count);
+/* Some of those are a factor of the score: channels [first, first + count) of the part. */
+void fv_head_add_factor(FvLocationGroup *group, const FvLocationPart *part, int first, int count, FvActivationKind activation, float power);
+
+static inline bool fv_head_is_chosen(const FvDetector *d, int group, int64_t index) {
+  if (!d->chosen) return true;
+  int64_t bit = d->groups[group].first + index;
+  return d->chosen[bit / 64] >> bit % 64 & 1;
+}
 
 /* Takes the next output that fits as the next role: by name when the description lists outputs, else the first unused one of this shape (a 0 matches any). */
 bool fv_head_take_matrix(FvDetector *detector, int64_t rows, int64_t columns);

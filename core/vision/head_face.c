@@ -36,6 +36,7 @@ static void decode_retinaface(FvDetector *d, float threshold) {
   FvPriorWalk walk = {0};
   FvPrior prior;
   for (int i = 0; i < boxes.width && fv_prior_next(d, &walk, &prior); i++) {
+    if (!fv_head_is_chosen(d, 0, i)) continue;
     FvScores row = fv_scores(row_of(&scores, i), scores.channel_stride, 2, head->score_activation);
     float score = fv_scores_at(&row, 1), (*landmarks)[2];
     FvBox *box = score >= threshold ? add_face(d, score, &landmarks) : NULL;
@@ -45,8 +46,23 @@ static void decode_retinaface(FvDetector *d, float threshold) {
   }
 }
 
+/* The second of two classes is the face. */
+static void add_face_factor(const FvDetector *d, FvLocationGroup *group, const FvLocationPart *scores, float power) {
+  fv_head_add_factor(group, scores, 0, 2, d->description->head.score_activation, power);
+  group->factors[group->factor_count - 1].skip = 1;
+}
+
+static void locate_retinaface(FvDetector *d) {
+  FvGridView boxes = fv_head_list(d, 0), scores = fv_head_list(d, 1), points = fv_head_list(d, 2);
+  FvLocationGroup *group = fv_head_add_group(d, &boxes);
+  fv_head_add_part(d, group, 0, &boxes, 0, 4);
+  FvLocationPart row = fv_head_add_part(d, group, 1, &scores, 0, 2);
+  fv_head_add_part(d, group, 2, &points, 0, 10);
+  add_face_factor(d, group, &row, 1);
+}
+
 const FvHeadOps fv_head_retinaface = {FV_FAMILY_RETINAFACE, "boxes [N, 4], scores [N, 2] and landmarks [N, 10], N being all priors of the strides", bind_retinaface,
-                                      decode_retinaface};
+                                      decode_retinaface, locate_retinaface};
 
 /* --- yunet: of 2021 with priors (loc [N, 14], conf [N, 2], iou [N, 1]), since 2023 per stride and without (cls, obj, bbox, kps). Both score with the
  * geometric mean of the two confidences. --- */
@@ -80,6 +96,7 @@ static void decode_yunet_priors(FvDetector *d, float threshold) {
   FvPriorWalk walk = {0};
   FvPrior prior;
   for (int i = 0; i < rows.width && fv_prior_next(d, &walk, &prior); i++) {
+    if (!fv_head_is_chosen(d, 0, i)) continue;
     FvScores row = fv_scores(row_of(&scores, i), scores.channel_stride, 2, head->score_activation);
     float score = confidence(fv_scores_at(&row, 1), *row_of(&overlaps, i)), (*landmarks)[2];
     FvBox *box = score >= threshold ? add_face(d, score, &landmarks) : NULL;
@@ -98,6 +115,7 @@ static void decode_yunet_cells(FvDetector *d, float threshold) {
     FvGridView first = fv_head_list(d, l), second = fv_head_list(d, n + l), boxes = fv_head_list(d, 2 * n + l), points = fv_head_list(d, 3 * n + l);
     float stride = (float)head->strides[l];
     for (int i = 0; i < first.width; i++) {
+      if (!fv_head_is_chosen(d, l, i)) continue;
       float score = confidence(fv_score_activate(head->score_activation, *row_of(&first, i)), fv_score_activate(head->objectness_activation, *row_of(&second, i)));
       float x = (float)(i % d->grid_width[l]) * stride, y = (float)(i / d->grid_width[l]) * stride, (*landmarks)[2];
       FvBox *box = score >= threshold ? add_face(d, score, &landmarks) : NULL;
@@ -117,8 +135,35 @@ static void decode_yunet(FvDetector *d, float threshold) {
     decode_yunet_cells(d, threshold);
 }
 
+static void locate_yunet_priors(FvDetector *d) {
+  FvGridView rows = fv_head_list(d, 0), scores = fv_head_list(d, 1), overlaps = fv_head_list(d, 2);
+  FvLocationGroup *group = fv_head_add_group(d, &rows);
+  fv_head_add_part(d, group, 0, &rows, 0, 14);
+  FvLocationPart classes = fv_head_add_part(d, group, 1, &scores, 0, 2), overlap = fv_head_add_part(d, group, 2, &overlaps, 0, 1);
+  add_face_factor(d, group, &classes, 0.5f);
+  fv_head_add_factor(group, &overlap, 0, 1, FV_ACT_NONE, 0.5f);
+}
+
+static void locate_yunet(FvDetector *d) {
+  const FvHead *head = &d->description->head;
+  int n = head->stride_count;
+  if (has_anchors(head)) {
+    locate_yunet_priors(d);
+    return;
+  }
+  for (int l = 0; l < n; l++) {
+    FvGridView first = fv_head_list(d, l), second = fv_head_list(d, n + l), boxes = fv_head_list(d, 2 * n + l), points = fv_head_list(d, 3 * n + l);
+    FvLocationGroup *group = fv_head_add_group(d, &first);
+    FvLocationPart face = fv_head_add_part(d, group, l, &first, 0, 1), object = fv_head_add_part(d, group, n + l, &second, 0, 1);
+    fv_head_add_part(d, group, 2 * n + l, &boxes, 0, 4);
+    fv_head_add_part(d, group, 3 * n + l, &points, 0, 10);
+    fv_head_add_factor(group, &face, 0, 1, head->score_activation, 0.5f);
+    fv_head_add_factor(group, &object, 0, 1, head->objectness_activation, 0.5f);
+  }
+}
+
 const FvHeadOps fv_head_yunet = {FV_FAMILY_YUNET, "loc [N, 14], conf [N, 2] and iou [N, 1], N being all priors; or cls, obj, bbox and kps per stride", bind_yunet,
-                                 decode_yunet};
+                                 decode_yunet, locate_yunet};
 
 /* --- scrfd: distances to the sides in strides, from the corner of the cell; anchors of a cell are neighbours and differ in nothing else --- */
 
@@ -136,6 +181,7 @@ static void decode_scrfd_level(FvDetector *d, int level, float threshold) {
   FvGridView points = d->role_count == 3 * n ? fv_head_list(d, 2 * n + level) : (FvGridView){0};
   float stride = (float)head->strides[level];
   for (int i = 0; i < scores.width; i++) {
+    if (!fv_head_is_chosen(d, level, i)) continue;
     float score = fv_score_activate(head->score_activation, *row_of(&scores, i)), (*landmarks)[2];
     FvBox *box = score >= threshold ? add_face(d, score, &landmarks) : NULL;
     if (!box) continue;
@@ -153,4 +199,19 @@ static void decode_scrfd(FvDetector *d, float threshold) {
   for (int l = 0; l < d->description->head.stride_count; l++) decode_scrfd_level(d, l, threshold);
 }
 
-const FvHeadOps fv_head_scrfd = {FV_FAMILY_SCRFD, "scores [N, 1], boxes [N, 4] and perhaps landmarks [N, 10] per stride, N being H*W*anchors", bind_scrfd, decode_scrfd};
+static void locate_scrfd(FvDetector *d) {
+  const FvHead *head = &d->description->head;
+  int n = head->stride_count;
+  for (int l = 0; l < n; l++) {
+    FvGridView scores = fv_head_list(d, l), boxes = fv_head_list(d, n + l);
+    FvLocationGroup *group = fv_head_add_group(d, &scores);
+    FvLocationPart score = fv_head_add_part(d, group, l, &scores, 0, 1);
+    fv_head_add_part(d, group, n + l, &boxes, 0, 4);
+    fv_head_add_factor(group, &score, 0, 1, head->score_activation, 1);
+    if (d->role_count < 3 * n) continue;
+    FvGridView points = fv_head_list(d, 2 * n + l);
+    fv_head_add_part(d, group, 2 * n + l, &points, 0, 10);
+  }
+}
+
+const FvHeadOps fv_head_scrfd = {FV_FAMILY_SCRFD, "scores [N, 1], boxes [N, 4] and perhaps landmarks [N, 10] per stride, N being H*W*anchors", bind_scrfd, decode_scrfd, locate_scrfd};

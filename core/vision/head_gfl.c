@@ -50,10 +50,11 @@ static void distance_box(const FvDetector *d, const float *p, int64_t step, floa
 }
 
 /* Every class over the threshold is a candidate of its own, with the same box. */
-static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridView *boxes, float stride, float shift, float threshold) {
+static void decode_level(FvDetector *d, int level, const FvGridView *classes, const FvGridView *boxes, float stride, float shift, float threshold) {
   if (!classes->data || !boxes->data) return;
   for (int y = 0; y < classes->height; y++) {
     for (int x = 0; x < classes->width; x++) {
+      if (!fv_head_is_chosen(d, level, (int64_t)y * classes->width + x)) continue;
       const float *cell = classes->data + y * classes->row_stride + x * classes->column_stride;
       FvScores scores = fv_scores(cell, classes->channel_stride, d->classes, d->description->head.score_activation);
       if (!fv_scores_any(&scores, threshold)) continue;
@@ -75,23 +76,40 @@ static void decode_level(FvDetector *d, const FvGridView *classes, const FvGridV
   }
 }
 
+static void take_level(const FvDetector *d, int l, int64_t *first, FvGridView *classes, FvGridView *boxes) {
+  int64_t at = 0, from = 0;
+  if (d->role_count == 1) {
+    *classes = *boxes = fv_head_level(d, 0, l, 1, false, first);
+    if (boxes->data) boxes->data += d->classes * boxes->channel_stride;
+  } else {
+    *classes = fv_head_level(d, l, l, 1, false, &at);
+    *boxes = fv_head_level(d, d->description->head.stride_count + l, l, 1, false, &from);
+  }
+}
+
 static void decode_nanodet(FvDetector *d, float threshold) {
   const FvHead *head = &d->description->head;
   int64_t first = 0;
   for (int l = 0; l < head->stride_count; l++) {
     FvGridView classes, boxes;
-    if (d->role_count == 1) {
-      classes = boxes = fv_head_level(d, 0, l, 1, false, &first);
-      if (boxes.data) boxes.data += d->classes * boxes.channel_stride;
-    } else {
-      int64_t at = 0, from = 0;
-      classes = fv_head_level(d, l, l, 1, false, &at);
-      boxes = fv_head_level(d, head->stride_count + l, l, 1, false, &from);
-    }
+    take_level(d, l, &first, &classes, &boxes);
     float stride = (float)head->strides[l];
-    decode_level(d, &classes, &boxes, stride, d->role_count == 1 ? 0.0f : 0.5f * (stride - 1), threshold);
+    decode_level(d, l, &classes, &boxes, stride, d->role_count == 1 ? 0.0f : 0.5f * (stride - 1), threshold);
+  }
+}
+
+static void locate_nanodet(FvDetector *d) {
+  const FvHead *head = &d->description->head;
+  int64_t first = 0;
+  for (int l = 0; l < head->stride_count; l++) {
+    FvGridView classes, boxes;
+    take_level(d, l, &first, &classes, &boxes);
+    FvLocationGroup *group = fv_head_add_group(d, &classes);
+    FvLocationPart scores = fv_head_add_part(d, group, d->role_count == 1 ? 0 : l, &classes, 0, d->classes);
+    fv_head_add_part(d, group, d->role_count == 1 ? 0 : head->stride_count + l, &boxes, 0, distances(d));
+    fv_head_add_factor(group, &scores, 0, d->classes, head->score_activation, 1);
   }
 }
 
 const FvHeadOps fv_head_nanodet = {FV_FAMILY_NANODET, "outputs [1, H*W, classes] and [1, H*W, 4 * bins] per stride, or one [1, N, classes + 4 * bins]",
-                                   bind_nanodet, decode_nanodet};
+                                   bind_nanodet, decode_nanodet, locate_nanodet};

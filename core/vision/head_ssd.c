@@ -66,13 +66,25 @@ static void decode_ssd(FvDetector *d, float threshold) {
   FvPrior prior;
   for (int i = 0; i < boxes.width && i < scores.width; i++) {
     if (!d->decoded && !fv_prior_next(d, &walk, &prior)) return;
+    if (!fv_head_is_chosen(d, 0, i)) continue;
     ssd_row(d, boxes.data + i * boxes.column_stride, boxes.channel_stride, scores.data + i * scores.column_stride, scores.channel_stride,
             d->decoded ? NULL : &prior, threshold);
   }
 }
 
+/* Every class of a row may be a box: the best one decides. */
+static void locate_ssd(FvDetector *d) {
+  const FvHead *head = &d->description->head;
+  FvGridView boxes = fv_head_list(d, 0), scores = fv_head_list(d, 1);
+  FvLocationGroup *group = fv_head_add_group(d, &boxes);
+  fv_head_add_part(d, group, 0, &boxes, 0, 4);
+  FvLocationPart row = fv_head_add_part(d, group, 1, &scores, 0, d->classes);
+  fv_head_add_factor(group, &row, 0, d->classes, head->score_activation, 1);
+  group->factors[0].skip = head->background;
+}
+
 const FvHeadOps fv_head_ssd = {FV_FAMILY_SSD, "boxes [N, 4] and scores [N, classes (with background)], N being all priors where strides and anchors are given",
-                               bind_ssd, decode_ssd};
+                               bind_ssd, decode_ssd, locate_ssd};
 
 /* --- detections: boxes, scores, classes and perhaps their number; or one output [N, 6] of corners, score, class --- */
 
@@ -121,6 +133,7 @@ static void decode_detections(FvDetector *d, float threshold) {
   if (d->role_count == 1) {
     for (int i = 0; i < boxes.width; i++) {
       const float *row = boxes.data + i * boxes.column_stride;
+      if (!fv_head_is_chosen(d, 0, i)) continue;
       add_detection(d, row, boxes.channel_stride, FV_BOX_XYXY, row[4 * boxes.channel_stride], row[5 * boxes.channel_stride], threshold);
     }
     return;
@@ -137,6 +150,15 @@ static void decode_detections(FvDetector *d, float threshold) {
     add_detection(d, boxes.data + i * boxes.column_stride, boxes.channel_stride, FV_BOX_YXYX_UNIT, score[i * score_step], label[i * class_step], threshold);
 }
 
+/* Several outputs are as long as there are boxes at most, and perhaps counted by another: they are read whole. */
+static void locate_detections(FvDetector *d) {
+  FvGridView rows = fv_head_list(d, 0);
+  if (d->role_count > 1) return;
+  FvLocationGroup *group = fv_head_add_group(d, &rows);
+  FvLocationPart row = fv_head_add_part(d, group, 0, &rows, 0, 6);
+  fv_head_add_factor(group, &row, 4, 1, FV_ACT_NONE, 1);
+}
+
 const FvHeadOps fv_head_detections = {FV_FAMILY_DETECTIONS,
                                       "boxes [N, 4], scores [N], classes [N] and perhaps their count (name them under head: outputs), or one output [N, 6]",
-                                      bind_detections, decode_detections};
+                                      bind_detections, decode_detections, locate_detections};

@@ -19,10 +19,12 @@ static void add_box(FvDetector *d, float score, int label, const FvBox *box) {
 typedef void (*FvCellFn)(FvDetector *d, const FvGridView *grid, const float *cell, int level, int anchor, int x, int y, float threshold);
 
 static void each_cell(FvDetector *d, const FvGridView *grid, int level, float threshold, FvCellFn fn) {
+  int location = 0;
   for (int a = 0; grid->data && a < grid->anchors; a++)
     for (int y = 0; y < grid->height; y++)
       for (int x = 0; x < grid->width; x++)
-        fn(d, grid, grid->data + a * grid->anchor_stride + y * grid->row_stride + x * grid->column_stride, level, a, x, y, threshold);
+        if (fv_head_is_chosen(d, level, location++))
+          fn(d, grid, grid->data + a * grid->anchor_stride + y * grid->row_stride + x * grid->column_stride, level, a, x, y, threshold);
 }
 
 /* Objectness times best class over the threshold? cell: 4 box values, objectness, classes. */
@@ -34,6 +36,20 @@ static bool score_cell(const FvDetector *d, const float *cell, int64_t step, flo
   *label = fv_scores_best(&scores, 0);
   *score = objectness * fv_scores_at(&scores, *label);
   return *score >= threshold;
+}
+
+/* Rows of box, objectness, classes, of whose product a score is made. */
+static void locate_cells(FvDetector *d, int role, const FvGridView *grid) {
+  const FvHead *head = &d->description->head;
+  FvLocationGroup *group = fv_head_add_group(d, grid);
+  FvLocationPart row = fv_head_add_part(d, group, role, grid, 0, 5 + d->classes);
+  fv_head_add_factor(group, &row, 4, 1, head->objectness_activation, 1);
+  fv_head_add_factor(group, &row, 5, d->classes, head->score_activation, 1);
+}
+
+static void locate_list(FvDetector *d) {
+  FvGridView list = fv_head_list(d, 0);
+  locate_cells(d, 0, &list);
 }
 
 /* --- yolo-anchor: YOLOv5's formula, box = (2s - 0.5 + cell) * stride, size = (2s)^2 * anchor, s being the sigmoid. --- */
@@ -81,27 +97,36 @@ static void anchor_cell(FvDetector *d, const FvGridView *grid, const float *cell
   add_box(d, score, label, &box);
 }
 
-static void decode_yolo_anchor(FvDetector *d, float threshold) {
+/* The role that has level l: one per level, or one for all, whose rows start at *first. */
+static int anchor_level(const FvDetector *d, int l, int64_t *first, FvGridView *grid) {
   const FvHead *head = &d->description->head;
-  if (d->decoded) {
-    FvGridView list = fv_head_list(d, 0);
-    each_cell(d, &list, 0, threshold, decoded_cell);
-    return;
-  }
+  if (d->role_count == head->stride_count && fv_head_grid(d, fv_head_role(d, l), l, head->anchor_count[l], 5 + d->classes, grid)) return l;
+  *grid = fv_head_level(d, 0, l, head->anchor_count[l], true, first);
+  return 0;
+}
+
+static void decode_yolo_anchor(FvDetector *d, float threshold) {
+  FvGridView grid = fv_head_list(d, 0);
   int64_t first = 0;
-  for (int l = 0; l < head->stride_count; l++) {
+  if (d->decoded) each_cell(d, &grid, 0, threshold, decoded_cell);
+  for (int l = 0; l < d->description->head.stride_count && !d->decoded; l++) {
+    anchor_level(d, l, &first, &grid);
+    each_cell(d, &grid, l, threshold, anchor_cell);
+  }
+}
+
+static void locate_yolo_anchor(FvDetector *d) {
+  int64_t first = 0;
+  if (d->decoded) locate_list(d);
+  for (int l = 0; l < d->description->head.stride_count && !d->decoded; l++) {
     FvGridView grid;
-    if (d->role_count == head->stride_count && fv_head_grid(d, fv_head_role(d, l), l, head->anchor_count[l], 5 + d->classes, &grid)) {
-      each_cell(d, &grid, l, threshold, anchor_cell);
-    } else {
-      grid = fv_head_level(d, 0, l, head->anchor_count[l], true, &first);
-      each_cell(d, &grid, l, threshold, anchor_cell);
-    }
+    int role = anchor_level(d, l, &first, &grid);
+    locate_cells(d, role, &grid);
   }
 }
 
 const FvHeadOps fv_head_yolo_anchor = {FV_FAMILY_YOLO_ANCHOR, "one output [1, N, 5 + classes], or one [1, anchors, H, W, 5 + classes] per stride",
-                                       bind_yolo_anchor, decode_yolo_anchor};
+                                       bind_yolo_anchor, decode_yolo_anchor, locate_yolo_anchor};
 
 /* --- yolo-free: YOLOv8 and later, channels first. --- */
 
@@ -110,13 +135,21 @@ static bool bind_yolo_free(FvDetector *d) {
   return fv_head_take_matrix(d, 0, 4 + d->classes);
 }
 
+static FvGridView free_rows(const FvDetector *d) {
+  FvGridView list = fv_head_list(d, 0), turned = list;
+  if (!d->transposed) return list;
+  turned.width = list.channels, turned.channels = list.width;
+  turned.column_stride = list.channel_stride, turned.channel_stride = list.column_stride;
+  return turned;
+}
+
 static void decode_yolo_free(FvDetector *d, float threshold) {
   const FvHead *head = &d->description->head;
-  FvGridView list = fv_head_list(d, 0);
-  int64_t row = d->transposed ? list.channel_stride : list.column_stride, step = d->transposed ? list.column_stride : list.channel_stride;
-  int rows = d->transposed ? list.channels : list.width;
-  for (int i = 0; i < rows; i++) {
-    const float *cell = list.data + i * row;
+  FvGridView rows = free_rows(d);
+  int64_t step = rows.channel_stride;
+  for (int i = 0; i < rows.width; i++) {
+    if (!fv_head_is_chosen(d, 0, i)) continue;
+    const float *cell = rows.data + i * rows.column_stride;
     FvScores scores = fv_scores(cell + 4 * step, step, d->classes, head->score_activation);
     int label = fv_scores_best(&scores, 0);
     float score = fv_scores_at(&scores, label);
@@ -127,7 +160,14 @@ static void decode_yolo_free(FvDetector *d, float threshold) {
   }
 }
 
-const FvHeadOps fv_head_yolo_free = {FV_FAMILY_YOLO_FREE, "one output [1, 4 + classes, N] or [1, N, 4 + classes]", bind_yolo_free, decode_yolo_free};
+static void locate_yolo_free(FvDetector *d) {
+  FvGridView rows = free_rows(d);
+  FvLocationGroup *group = fv_head_add_group(d, &rows);
+  FvLocationPart row = fv_head_add_part(d, group, 0, &rows, 0, 4 + d->classes);
+  fv_head_add_factor(group, &row, 4, d->classes, d->description->head.score_activation, 1);
+}
+
+const FvHeadOps fv_head_yolo_free = {FV_FAMILY_YOLO_FREE, "one output [1, 4 + classes, N] or [1, N, 4 + classes]", bind_yolo_free, decode_yolo_free, locate_yolo_free};
 
 /* --- yolox: centre = (t + cell) * stride, size = exp(t) * stride. --- */
 
@@ -160,7 +200,16 @@ static void decode_yolox(FvDetector *d, float threshold) {
   }
 }
 
-const FvHeadOps fv_head_yolox = {FV_FAMILY_YOLOX, "one output [1, N, 5 + classes], N being the cells of all strides", bind_yolox, decode_yolox};
+static void locate_yolox(FvDetector *d) {
+  int64_t first = 0;
+  if (d->decoded) locate_list(d);
+  for (int l = 0; l < d->description->head.stride_count && !d->decoded; l++) {
+    FvGridView grid = fv_head_level(d, 0, l, 1, true, &first);
+    locate_cells(d, 0, &grid);
+  }
+}
+
+const FvHeadOps fv_head_yolox = {FV_FAMILY_YOLOX, "one output [1, N, 5 + classes], N being the cells of all strides", bind_yolox, decode_yolox, locate_yolox};
 
 /* --- fastestdet: objectness first; score = objectness^0.6 * class^0.4; centre = (cell + tanh) / cells, size = sigmoid, of the input. --- */
 
@@ -195,7 +244,17 @@ static void decode_fastestdet(FvDetector *d, float threshold) {
   if (fv_head_grid(d, fv_head_role(d, 0), 0, 1, 5 + d->classes, &grid)) each_cell(d, &grid, 0, threshold, fastestdet_cell);
 }
 
-const FvHeadOps fv_head_fastestdet = {FV_FAMILY_FASTESTDET, "one output [1, 5 + classes, H, W] and one stride", bind_fastestdet, decode_fastestdet};
+static void locate_fastestdet(FvDetector *d) {
+  const FvHead *head = &d->description->head;
+  FvGridView grid;
+  if (!fv_head_grid(d, fv_head_role(d, 0), 0, 1, 5 + d->classes, &grid)) return;
+  FvLocationGroup *group = fv_head_add_group(d, &grid);
+  FvLocationPart cell = fv_head_add_part(d, group, 0, &grid, 0, 5 + d->classes);
+  fv_head_add_factor(group, &cell, 0, 1, head->objectness_activation, 0.6f);
+  fv_head_add_factor(group, &cell, 5, d->classes, head->score_activation, 0.4f);
+}
+
+const FvHeadOps fv_head_fastestdet = {FV_FAMILY_FASTESTDET, "one output [1, 5 + classes, H, W] and one stride", bind_fastestdet, decode_fastestdet, locate_fastestdet};
 
 /* --- yolo-fastest: a cell holds boxes of all anchors, their objectness, then classes that the anchors share. --- */
 
@@ -243,19 +302,34 @@ static void fastest_cell(FvDetector *d, const FvGridView *grid, const float *cel
   }
 }
 
+static int fastest_level(const FvDetector *d, int l, int64_t *first, FvGridView *grid) {
+  if (d->role_count == d->description->head.stride_count && fv_head_grid(d, fv_head_role(d, l), l, 1, fastest_columns(d, l), grid)) return l;
+  *grid = fv_head_level(d, 0, l, 1, false, first);
+  return 0;
+}
+
 static void decode_yolo_fastest(FvDetector *d, float threshold) {
+  int64_t first = 0;
+  for (int l = 0; l < d->description->head.stride_count; l++) {
+    FvGridView grid;
+    fastest_level(d, l, &first, &grid);
+    each_cell(d, &grid, l, threshold, fastest_cell);
+  }
+}
+
+/* The best of the anchors' objectness stands for all of them. */
+static void locate_yolo_fastest(FvDetector *d) {
   const FvHead *head = &d->description->head;
   int64_t first = 0;
   for (int l = 0; l < head->stride_count; l++) {
     FvGridView grid;
-    if (d->role_count == head->stride_count && fv_head_grid(d, fv_head_role(d, l), l, 1, fastest_columns(d, l), &grid)) {
-      each_cell(d, &grid, l, threshold, fastest_cell);
-    } else {
-      grid = fv_head_level(d, 0, l, 1, false, &first);
-      each_cell(d, &grid, l, threshold, fastest_cell);
-    }
+    int role = fastest_level(d, l, &first, &grid), anchors = head->anchor_count[l];
+    FvLocationGroup *group = fv_head_add_group(d, &grid);
+    FvLocationPart cell = fv_head_add_part(d, group, role, &grid, 0, fastest_columns(d, l));
+    fv_head_add_factor(group, &cell, 4 * anchors, anchors, head->objectness_activation, 1);
+    fv_head_add_factor(group, &cell, 5 * anchors, d->classes, head->score_activation, 1);
   }
 }
 
 const FvHeadOps fv_head_yolo_fastest = {FV_FAMILY_YOLO_FASTEST, "one output [N, 5 * anchors + classes], or one [1, H, W, 5 * anchors + classes] per stride",
-                                        bind_yolo_fastest, decode_yolo_fastest};
+                                        bind_yolo_fastest, decode_yolo_fastest, locate_yolo_fastest};

@@ -8,21 +8,7 @@
 #include "base/threads.h"
 #include "vision/sample.h"
 
-enum { MAX_SAMPLERS = 3 };
-
-typedef struct FvRect {
-  int x, y, width, height;
-} FvRect;
-
-/* A group of components that are sampled together. */
-typedef struct FvPlaneSampler {
-  FvRowSampler across;
-  int plane;           /* of the frame */
-  int first;           /* component number of across.byte[0] */
-  int rows, row_step;  /* row_step: 1, or 0 in a plane of one row */
-  int32_t *row;        /* upper source row of each output row */
-  float *row_weight;   /* of the row below it */
-} FvPlaneSampler;
+enum { MAX_SAMPLERS = FV_MAX_SAMPLERS };
 
 /* One part's working rows. A source row r is kept in slot r & 1 until another takes its place: neighbouring output rows share source rows. */
 typedef struct FvPartRows {
@@ -37,6 +23,7 @@ struct FvPreprocessor {
   /* Of the last geometry. */
   FvPixelFormat format;
   int frame_width, frame_height, parts;
+  unsigned generation; /* counts geometries */
   FvRect source, target;
   FvPlaneSampler samplers[MAX_SAMPLERS];
   int sampler_count;
@@ -201,6 +188,7 @@ static int prepare(FvPreprocessor *p, const FvFrame *frame, int parts, FvError *
   p->frame_width = frame->width;
   p->frame_height = frame->height;
   p->parts = parts;
+  p->generation++;
   place(p, frame->width, frame->height);
   FvSamplerLayout layout[MAX_SAMPLERS];
   p->sampler_count = sampler_layouts(frame->format, layout);
@@ -342,34 +330,52 @@ static void run_part(void *arg, int part) {
   }
 }
 
-int fv_preprocessor_run(FvPreprocessor *preprocessor, const FvFrame *frame, const FvTensor *input, int threads, FvFrameMap *map, FvError *err) {
-  FvPreprocessor *p = preprocessor;
-  int parts = threads < 1 ? 1 : threads > FV_MAX_THREADS ? FV_MAX_THREADS : threads;
-  if (parts > p->wanted.height) parts = p->wanted.height;
-  int result = fv_frame_check(frame, err);
-  if (result == FV_OK) result = check_input(&p->wanted, input, err);
-  if (result == FV_OK) result = prepare(p, frame, parts, err);
+/* Everything up to the first pixel. */
+static int begin(FvRun *run, FvFrameMap *map, FvError *err) {
+  FvPreprocessor *p = run->p;
+  int result = fv_frame_check(run->frame, err);
+  if (result == FV_OK) result = check_input(&p->wanted, run->input, err);
+  if (result == FV_OK) result = prepare(p, run->frame, run->parts, err);
   if (result < 0) return result;
-
   bool last = p->wanted.channels_last;
-  FvRun run = {.p = p, .frame = frame, .input = input, .parts = parts};
-  run.channels = p->wanted.channels == FV_CHANNELS_GRAY ? 1 : 3;
-  run.channel_stride = input->strides[last ? 3 : 1];
-  run.row_stride = input->strides[last ? 1 : 2];
-  run.column_stride = input->strides[last ? 2 : 3];
-  run.mix.count = p->target.width;
-  run.mix.channels = run.channels;
-  fill_colour(&run.mix, frame);
-  fill_normalisation(&run);
-  if (parts > 1)
-    fv_pool_run(parts, run_part, &run);
-  else
-    run_part(&run, 0);
+  run->channels = p->wanted.channels == FV_CHANNELS_GRAY ? 1 : 3;
+  run->channel_stride = run->input->strides[last ? 3 : 1];
+  run->row_stride = run->input->strides[last ? 1 : 2];
+  run->column_stride = run->input->strides[last ? 2 : 3];
+  run->mix.count = p->target.width;
+  run->mix.channels = run->channels;
+  fill_colour(&run->mix, run->frame);
+  fill_normalisation(run);
   if (map) {
     map->scale_x = (float)p->target.width / (float)p->source.width;
     map->scale_y = (float)p->target.height / (float)p->source.height;
     map->offset_x = (float)p->target.x - (float)p->source.x * map->scale_x;
     map->offset_y = (float)p->target.y - (float)p->source.y * map->scale_y;
   }
+  return FV_OK;
+}
+
+int fv_preprocessor_run(FvPreprocessor *preprocessor, const FvFrame *frame, const FvTensor *input, int threads, FvFrameMap *map, FvError *err) {
+  FvPreprocessor *p = preprocessor;
+  int parts = threads < 1 ? 1 : threads > FV_MAX_THREADS ? FV_MAX_THREADS : threads;
+  if (parts > p->wanted.height) parts = p->wanted.height;
+  FvRun run = {.p = p, .frame = frame, .input = input, .parts = parts};
+  int result = begin(&run, map, err);
+  if (result < 0) return result;
+  if (parts > 1)
+    fv_pool_run(parts, run_part, &run);
+  else
+    run_part(&run, 0);
+  return FV_OK;
+}
+
+int fv_preprocessor_sampling(FvPreprocessor *preprocessor, const FvFrame *frame, const FvTensor *input, FvSampling *sampling, FvFrameMap *map, FvError *err) {
+  FvRun run = {.p = preprocessor, .frame = frame, .input = input, .parts = 1};
+  int result = begin(&run, map, err);
+  if (result < 0) return result;
+  *sampling = (FvSampling){
+    .generation = preprocessor->generation, .samplers = preprocessor->samplers, .sampler_count = preprocessor->sampler_count, .target = preprocessor->target, .mix = run.mix,
+    .pad = {run.pad[0], run.pad[1], run.pad[2]}, .channel_stride = run.channel_stride, .row_stride = run.row_stride, .column_stride = run.column_stride,
+  };
   return FV_OK;
 }

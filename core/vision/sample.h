@@ -20,6 +20,17 @@ typedef struct FvRowSampler {
   float *weight;    /* of the right neighbour, 0..1 */
 } FvRowSampler;
 
+/* A group of components that are sampled together. */
+enum { FV_MAX_SAMPLERS = 3 };
+typedef struct FvPlaneSampler {
+  FvRowSampler across;
+  int plane;           /* of the frame */
+  int first;           /* component number of across.byte[0] */
+  int rows, row_step;  /* row_step: 1, or 0 in a plane of one row */
+  int32_t *row;        /* upper source row of each output row */
+  float *row_weight;   /* of the row below it */
+} FvPlaneSampler;
+
 /* Two sampled rows per component and what is made of them. Luma, or red, is component 0. */
 typedef struct FvRowMix {
   const float *top[3], *bottom[3];

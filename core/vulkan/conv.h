@@ -23,6 +23,8 @@ bool fv_vk_conv_fits(const FvVkConv *conv);
 size_t fv_vk_conv_packed_size(const FvVkConv *conv);
 size_t fv_vk_conv_full_size(const FvVkConv *conv); /* of its end, the biases at least, that stays f32 */
 void fv_vk_conv_pack(const FvVkConv *conv, const FvVkWeights *weights, float *packed);
+/* Rows of any number of batch dimensions as pixels of pictures; false when strides do not allow it. added: what is added to y, or NULL. */
+bool fv_vk_rows_as_pixels(const FvTensor *x, const FvTensor *y, const FvTensor *added, FvVkConv *conv);
 /* Looks at a Conv node: what any of its kernels wants to know. False where none suits. */
 bool fv_vk_conv_look(const FvKernelQuery *query, FvVkConv *conv);
 /* The parameters, but for places. */

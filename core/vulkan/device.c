@@ -11,54 +11,6 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FvVkDevice *opened[FV_VK_MAX_DEVICES]; /* by index; plans on one device share it */
 
-static void describe_features(const FvVkTraits *t, char *text, size_t size) {
-  const struct {
-    bool present;
-    const char *word;
-  } words[] = {
-    {t->float16, "fp16"}, {t->int8, "int8"}, {t->storage8, "storage8"}, {t->storage16, "storage16"}, {t->dot_product, "dot4"},
-    {t->dot_product_accelerated, "dot4-fast"}, {t->cooperative_matrix, "matrix"}, {t->subgroup_arithmetic, "subgroup-arithmetic"},
-    {t->subgroup_shuffle, "subgroup-shuffle"}, {t->timeline, "timeline"}, {t->host_import, "host-import"}, {t->dma_buf, "dmabuf"}, {t->unified, "unified"},
-  };
-  uint32_t api = t->properties.apiVersion;
-  int used = snprintf(text, size, "vulkan%u.%u subgroup%u", VK_API_VERSION_MAJOR(api), VK_API_VERSION_MINOR(api), t->subgroup_size);
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (words[i].present && used < (int)size) used += snprintf(text + used, size - (size_t)used, " %s", words[i].word);
-}
-
-static void describe(FvVkInstance *instance, VkPhysicalDevice physical, int index, FvDeviceInfo *info) {
-  FvVkTraits traits;
-  fv_vk_traits_read(instance, physical, &traits);
-  *info = (FvDeviceInfo){0};
-  snprintf(info->id, sizeof info->id, "vulkan:%d", index);
-  snprintf(info->name, sizeof info->name, "%.*s", (int)sizeof info->name - 1, traits.properties.deviceName);
-  const char *problem = fv_vk_traits_problem(&traits);
-  info->usable = !problem;
-  if (problem)
-    snprintf(info->reason, sizeof info->reason, "%s", problem);
-  else
-    describe_features(&traits, info->features, sizeof info->features);
-}
-
-static int describe_absence(FvDeviceInfo *devices, int capacity, const FvError *why) {
-  if (capacity < 1) return 1;
-  devices[0] = (FvDeviceInfo){.id = "vulkan", .name = "Vulkan"};
-  snprintf(devices[0].reason, sizeof devices[0].reason, "%.*s", (int)sizeof devices[0].reason - 1, why->message);
-  return 1;
-}
-
-int fv_vk_devices_list(FvDeviceInfo *devices, int capacity) {
-  FvError err;
-  VkPhysicalDevice found[FV_VK_MAX_DEVICES];
-  FvVkInstance *instance = fv_vk_instance_take(&err);
-  if (!instance) return describe_absence(devices, capacity, &err);
-  int count = fv_vk_instance_devices(instance, found, &err);
-  if (count == 0) fv_error_set(&err, FV_ERR_DEVICE, "no Vulkan driver found a device");
-  for (int i = 0; i < count && i < capacity; i++) describe(instance, found[i], i, &devices[i]);
-  fv_vk_instance_give(instance);
-  return count > 0 ? count : describe_absence(devices, capacity, &err);
-}
-
 /* GPUs before software, cards before what shares the host's memory. */
 static int rank_of(const FvVkTraits *traits) {
   switch (traits->properties.deviceType) {
@@ -153,10 +105,12 @@ static int set_up(FvVkDevice *device, FvError *err) {
   device->group_size = device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 64;
   result = fv_vk_pipelines_create(device, err);
   if (result == 0) result = fv_vk_probe_load_path(device, err);
+  fv_vk_faults_read(&device->faults);
   return result;
 }
 
 static void destroy(FvVkDevice *device) {
+  if (atomic_load(&device->stuck)) return;
   if (device->handle && device->vk.DestroyDevice) {
     fv_vk_pipelines_destroy(device);
     device->vk.DestroyDevice(device->handle, NULL);

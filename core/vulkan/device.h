@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vulkan/fault.h"
 #include "vulkan/instance.h"
 #include "vulkan/vk.h"
 
@@ -14,12 +15,15 @@ typedef struct FvVkPipelines FvVkPipelines;
 typedef struct FvVkTraits {
   VkPhysicalDeviceProperties properties;
   VkPhysicalDeviceMemoryProperties memory;
+  char driver[160];           /* its name and version in words */
   uint32_t queue_family;      /* compute without graphics where there is one; UINT32_MAX: none */
+  bool async_compute;         /* that family has no graphics */
   uint32_t timestamp_bits;
   bool storage8, storage16, float16, int8, int16, int64, float64;
   bool dot_product, dot_product_accelerated; /* 4 x 8 bit, signed and mixed */
   bool storage_formats, half_texel; /* all image formats may be stored to; fp16 ones in texel buffers may, singly and in fours */
   uint32_t subgroup_size;
+  VkSubgroupFeatureFlags subgroup_operations; /* of compute shaders */
   bool subgroup_arithmetic, subgroup_shuffle;
   bool cooperative_matrix;
   bool timeline;
@@ -40,9 +44,12 @@ struct FvVkDevice {
   VkQueue queue;
   pthread_mutex_t queue_lock;
   atomic_bool lost;           /* nothing more is sent to it */
+  atomic_bool stuck;          /* work on it never ended: what it holds is left to it, for freeing memory under its hands could bring the process down */
   FvVkPipelines *pipelines;
   bool texel;                 /* shaders read through texel buffers */
   uint32_t group_size;        /* invocations of a work-group */
+  atomic_int buffer_count;    /* alive */
+  FvVkFaults faults;
 };
 
 void fv_vk_traits_read(FvVkInstance *instance, VkPhysicalDevice physical, FvVkTraits *traits);

@@ -1,5 +1,5 @@
-/* The pipeline cache's file: $XDG_CACHE_HOME/fovea/vulkan-UUID.cache (or ~/.cache), one per driver and device. It is replaced atomically; a file that
- * is damaged, or of another driver, counts as absent. */
+/* The pipeline cache's file (base/cache.h): vulkan-UUID.cache, one per driver and device. Drivers trust what they are given more than they should, so it
+ * carries a checksum; a file that is damaged, or of another driver, counts as absent. */
 #ifndef FOVEA_VULKAN_DISK_H
 #define FOVEA_VULKAN_DISK_H
 

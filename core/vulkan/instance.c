@@ -13,16 +13,24 @@ static FvVkInstance *shared;
 static PFN_vkGetInstanceProcAddr get_proc; /* the loader stays for the life of the process */
 static atomic_int messages;
 
-bool fv_vk_wish(const char *word) {
+/* What follows the word: "", ":NUMBER", or NULL when it is not there. */
+static const char *find_wish(const char *word) {
   const char *at = getenv("FOVEA_VULKAN");
   size_t length = strlen(word);
   while (at && *at) {
     at += strspn(at, ", ");
-    size_t span = strcspn(at, ", ");
-    if (span == length && memcmp(at, word, length) == 0) return true;
+    size_t span = strcspn(at, ", "), name = strcspn(at, ":, ");
+    if (name == length && memcmp(at, word, length) == 0) return at + name;
     at += span;
   }
-  return false;
+  return NULL;
+}
+
+bool fv_vk_wish(const char *word) { return find_wish(word) != NULL; }
+
+int fv_vk_wish_number(const char *word) {
+  const char *at = find_wish(word);
+  return at && *at == ':' ? atoi(at + 1) : 0;
 }
 
 int fv_vk_validation_messages(void) { return atomic_load(&messages); }

@@ -28,6 +28,7 @@ int fv_vk_instance_devices(FvVkInstance *instance, VkPhysicalDevice *devices, Fv
 /* Is the word in the environment's FOVEA_VULKAN? For tests and for looking into trouble: "validate" turns the validation layer on, "barriers" puts a
  * barrier before every dispatch (and, with "validate", has synchronisation checked), "storage" and "texel" force the load path, "staging" treats memory as not shared with the host, "nocache" leaves the disk alone. */
 bool fv_vk_wish(const char *word);
+int fv_vk_wish_number(const char *word); /* N of "word:N"; 0 where there is none */
 /* What the validation layer found wrong since the process started. */
 int fv_vk_validation_messages(void);
 

@@ -44,16 +44,33 @@ static bool takes_form(const FvVkDevice *device, const FvVkKernel *row, const Fv
   return form == FV_VK_FULL || (form > 0 && row->forms & 1 << form && device->traits.storage16);
 }
 
-static bool suits(const FvVkDevice *device, const FvVkKernel *row, const FvKernelQuery *query) {
-  if (row->op != query->node->op->kind || !takes_form(device, row, query) || !row->suits(query)) return false;
-  return device->traits.int64 || !row->needs_int64 || !row->needs_int64(query);
+/* What a row that suits asks of the device in vain; NULL: nothing. */
+static const char *missing_feature(const FvVkTraits *traits, const FvVkKernel *row, const FvKernelQuery *query) {
+  if (!traits->int64 && row->needs_int64 && row->needs_int64(query)) return "64-bit integers (shaderInt64)";
+  if (!traits->float64 && row->needs_float64 && row->needs_float64(query)) return "64-bit floats (shaderFloat64)";
+  return NULL;
+}
+
+static const FvVkKernel *select_row(const FvVkDevice *device, const FvKernelQuery *query, const char **missing) {
+  const FvVkKernel *row;
+  *missing = NULL;
+  for (int i = 0; (row = fv_vk_kernel_at(i)); i++) {
+    if (row->op != query->node->op->kind || !takes_form(device, row, query) || !row->suits(query)) continue;
+    const char *lacks = missing_feature(&device->traits, row, query);
+    if (!lacks) return row;
+    *missing = lacks;
+  }
+  return NULL;
 }
 
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) {
-  const FvVkKernel *row;
-  for (int i = 0; (row = fv_vk_kernel_at(i)); i++)
-    if (suits(device, row, query)) return row;
-  return NULL;
+  const char *missing;
+  return select_row(device, query, &missing);
+}
+
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) {
+  const char *missing;
+  return select_row(device, query, &missing) ? NULL : missing;
 }
 
 const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return kernel->name; }

@@ -29,7 +29,8 @@ struct FvVkKernel {
   FvOpKind op;
   FvVkForms forms;
   bool (*suits)(const FvKernelQuery *query);
-  bool (*needs_int64)(const FvKernelQuery *query); /* the row is for devices with shaderInt64 only; NULL: never */
+  bool (*needs_int64)(const FvKernelQuery *query);   /* the row is for devices with shaderInt64 only; NULL: never */
+  bool (*needs_float64)(const FvKernelQuery *query); /* likewise with shaderFloat64 */
   /* Constants in the shader's own layout. NULL: constant inputs are uploaded as they lie, and emit finds them by fv_vk_input. */
   size_t (*packed_size)(const FvKernelQuery *query);
   void (*pack)(const FvKernelQuery *query, void *packed); /* packed is zeroed */

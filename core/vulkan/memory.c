@@ -42,7 +42,8 @@ static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer
   VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size,
                                .memoryTypeIndex = type_for(&device->traits, needs.memoryTypeBits, kind)};
   if (info.memoryTypeIndex == UINT32_MAX) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-  VkResult result = device->vk.AllocateMemory(device->handle, &info, NULL, &buffer->memory);
+  VkResult result = fv_vk_fault_check(&device->faults, FV_VK_FAULT_OOM);
+  if (result == VK_SUCCESS) result = device->vk.AllocateMemory(device->handle, &info, NULL, &buffer->memory);
   if (result == VK_SUCCESS) result = device->vk.BindBufferMemory(device->handle, buffer->handle, buffer->memory, 0);
   bool mapped = kind != FV_VK_DEVICE || device->traits.unified;
   if (result == VK_SUCCESS && mapped) result = device->vk.MapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0, (void **)&buffer->map);
@@ -52,12 +53,17 @@ static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer
 int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, FvVkViews views, const char *what, FvVkBuffer *buffer, FvError *err) {
   *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
   VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+  if (kind == FV_VK_READBACK) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
   if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
   VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage};
   VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);
+  if (result == VK_SUCCESS) atomic_fetch_add(&device->buffer_count, 1);
   if (result == VK_SUCCESS) result = allocate(device, kind, buffer);
   if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
   if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->words1);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32_UINT, &buffer->words2);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_UINT, &buffer->words4);
   if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16G16B16A16_SFLOAT, &buffer->half4);
   if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16_SFLOAT, &buffer->half1);
   if (result == VK_SUCCESS) return 0;
@@ -65,11 +71,20 @@ int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, FvVk
   return fv_vk_failure(device, result, what, err);
 }
 
+int fv_vk_buffer_view_words(FvVkDevice *device, FvVkBuffer *buffer, FvError *err) {
+  VkResult result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->texel1);
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "a view of memory", err);
+}
+
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
-  const VkBufferView views[] = {buffer->texel4, buffer->texel1, buffer->half4, buffer->half1};
+  if (atomic_load(&device->stuck)) return;
+  const VkBufferView views[] = {buffer->texel4, buffer->texel1, buffer->half4, buffer->half1, buffer->words1, buffer->words2, buffer->words4};
   for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
     if (views[i]) device->vk.DestroyBufferView(device->handle, views[i], NULL);
-  if (buffer->handle) device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
+  if (buffer->handle) {
+    device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
+    atomic_fetch_sub(&device->buffer_count, 1);
+  }
   if (buffer->memory) device->vk.FreeMemory(device->handle, buffer->memory, NULL); /* unmaps */
   *buffer = (FvVkBuffer){0};
 }

@@ -36,6 +36,33 @@ static bool suits_view(const FvKernelQuery *q) {
   return true;
 }
 
+/* --- a new shape for elements that no strides can give it --- */
+
+/* The output, when its elements follow each other, takes any shape: the input's. Else the input, when its do. */
+static bool reshape_views(const FvKernelQuery *q, FvTensor *y, FvTensor *x) {
+  *y = *q->out[0];
+  *x = *q->in[0];
+  bool y_whole = fv_tensor_is_contiguous(y), x_whole = fv_tensor_is_contiguous(x);
+  FvTensor *flexible = y_whole ? y : x, *fixed = y_whole ? x : y;
+  if (!y_whole && !x_whole) return false;
+  flexible->rank = fixed->rank;
+  memcpy(flexible->dims, fixed->dims, sizeof fixed->dims);
+  fv_tensor_set_contiguous(flexible);
+  return fv_vk_move_fits(y, x);
+}
+
+static bool suits_reshape(const FvKernelQuery *q) {
+  FvTensor y, x;
+  return q->in[0] && q->out[0] && fv_tensor_count(q->out[0]) > 0 && reshape_views(q, &y, &x);
+}
+
+static int emit_reshape(FvVkEmit *emit) {
+  FvTensor y, x;
+  FvVkPlace from = fv_vk_input(emit, 0);
+  reshape_views(&emit->query, &y, &x);
+  return fv_vk_move(emit, &y, fv_vk_output(emit, 0).at, &x, from.at, from.in_weights);
+}
+
 static int emit_view(FvVkEmit *emit) {
   FvVkPlace x = fv_vk_input(emit, 0);
   for (int i = 0; i < emit->node->output_count; i++) {
@@ -189,6 +216,7 @@ static int emit_rearranged(FvVkEmit *emit) {
 const FvVkKernel fv_vk_copies[] = {
   VIEW("copy", FV_OP_COPY), VIEW("identity", FV_OP_IDENTITY), VIEW("transpose", FV_OP_TRANSPOSE), VIEW("slice", FV_OP_SLICE), VIEW("split", FV_OP_SPLIT),
   VIEW("reshape", FV_OP_RESHAPE), VIEW("expand", FV_OP_EXPAND),
+  {.name = "reshape_copy_vulkan", .op = FV_OP_RESHAPE, .suits = suits_reshape, .emit = emit_reshape},
   {.name = "channel_shuffle_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
   {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .forms = FV_VK_TAKES_HALF, .suits = suits_interleave, .emit = emit_interleave},
   {.name = "concat_shuffle_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},

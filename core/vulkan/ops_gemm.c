@@ -7,8 +7,7 @@ typedef struct Product {
   const FvTensor *added; /* Gemm's c when it is a computed matrix */
 } Product;
 
-/* Rows of any number of batch dimensions as pixels of pictures; false when strides do not allow it. */
-static bool rows_as_pixels(const FvTensor *x, const FvTensor *y, const FvTensor *added, FvVkConv *conv) {
+bool fv_vk_rows_as_pixels(const FvTensor *x, const FvTensor *y, const FvTensor *added, FvVkConv *conv) {
   FvTensor parts[3];
   const FvTensor *all[3] = {y, x, added}, *pointers[3];
   int count = added ? 3 : 2;
@@ -67,13 +66,13 @@ static bool look_gemm(const FvKernelQuery *q, Product *p) {
     if (params->beta != 1 || c->rank != 2 || c->dims[0] != rows || c->dims[1] != columns) return false;
     p->added = c;
   }
-  return rows_as_pixels(&x, y, p->added, &p->conv);
+  return fv_vk_rows_as_pixels(&x, y, p->added, &p->conv);
 }
 
 static bool look_matmul(const FvKernelQuery *q, Product *p) {
   if (!are_f32(q) || q->in[0]->rank < 2 || q->in[1]->rank != 2 || q->out[0]->rank != q->in[0]->rank) return false;
   p->weights = (FvVkWeights){.data = q->in[1]->data, .of_output = 1, .of_channel = q->in[1]->dims[1], .scale = 1, .bias_scale = 1};
-  return rows_as_pixels(q->in[0], q->out[0], NULL, &p->conv);
+  return fv_vk_rows_as_pixels(q->in[0], q->out[0], NULL, &p->conv);
 }
 
 static bool look(const FvKernelQuery *q, Product *p) { return q->node->op->kind == FV_OP_GEMM ? look_gemm(q, p) : look_matmul(q, p); }

@@ -1,8 +1,10 @@
-/* Pooling windows: shaders/pool.comp. */
-#include "vulkan/shape.h"
+/* Pooling windows: shaders/pool.comp, and shaders/max_pool.comp for other types than fp32 and for indices. */
+#include "vulkan/typed.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "push/max_pool.h"
 #include "push/pool.h"
 
 enum { POOL_MAX, POOL_AVERAGE, POOL_AVERAGE_WITH_PADS };
@@ -87,7 +89,51 @@ static int emit_pool(FvVkEmit *emit) {
   return fv_vk_launch(emit, &launch);
 }
 
+/* --- any type, with indices --- */
+
+static const FvTensor *indices_of(const FvKernelQuery *q) { return q->node->output_count > 1 ? q->out[1] : NULL; }
+
+static bool suits_any_max(const FvKernelQuery *q) {
+  const FvTensor *x = q->in[0];
+  return fv_vk_computes(x) && !x->data && x->rank >= 3 && x->rank <= 2 + MAX_POOL_SPATIAL && (q->out[0] || indices_of(q));
+}
+
+static void strides_of(const FvTensor *t, int strides[5]) {
+  for (int d = 0; d < t->rank; d++) strides[d < 2 ? d : 5 - t->rank + d] = (int)t->strides[d];
+}
+
+static uint32_t lowest_bits(FvDtype dtype) {
+  uint64_t bits = 0;
+  fv_store_f64(&(FvTensor){.dtype = dtype, .data = &bits}, 0, -INFINITY);
+  return (uint32_t)bits;
+}
+
+static int emit_any_max(FvVkEmit *emit) {
+  const FvPoolParams *params = emit->node->params;
+  FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0), i = fv_vk_output(emit, 1);
+  const FvTensor *shape = y.tensor ? y.tensor : i.tensor;
+  struct FvMaxPoolPush push = {.x_at = x.at, .y_at = y.at, .i_at = i.at, .channels = (int)x.tensor->dims[1], .size = {1, 1, 1}, .out_size = {1, 1, 1}};
+  strides_of(x.tensor, push.x_strides);
+  if (y.tensor) strides_of(y.tensor, push.y_strides);
+  if (i.tensor) strides_of(i.tensor, push.i_strides);
+  FvDtype dtype = x.tensor->dtype;
+  FvVkLaunch launch = {.shader = FV_SHADER_MAX_POOL, .params = &push, .params_size = sizeof push, .invocations = fv_tensor_count(shape), .spec_count = 18,
+                       .spec = {dtype, fv_dtype_is_float(dtype) ? CLASS_FLOAT : CLASS_SIGNED, y.tensor != NULL, i.tensor != NULL, (uint32_t)params->storage_order,
+                                1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, lowest_bits(dtype)}};
+  for (int d = 2; d < x.tensor->rank; d++) {
+    int to = MAX_POOL_SPATIAL - x.tensor->rank + d;
+    push.size[to] = (int)x.tensor->dims[d];
+    push.out_size[to] = (int)shape->dims[d];
+    launch.spec[5 + to] = (uint32_t)params->window.kernel[d - 2];
+    launch.spec[8 + to] = (uint32_t)params->window.stride[d - 2];
+    launch.spec[11 + to] = (uint32_t)params->window.dilation[d - 2];
+    launch.spec[14 + to] = (uint32_t)params->window.pad_begin[d - 2];
+  }
+  return fv_vk_launch(emit, &launch);
+}
+
 const FvVkKernel fv_vk_pool[] = {
   {.name = "max_pool_f32_vulkan", .op = FV_OP_MAX_POOL, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_pool},
+  {.name = "max_pool_any_vulkan", .op = FV_OP_MAX_POOL, .suits = suits_any_max, .emit = emit_any_max},
   {.name = "average_pool_f32_vulkan", .op = FV_OP_AVERAGE_POOL, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_pool},
   {0}};

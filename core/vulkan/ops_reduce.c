@@ -1,7 +1,8 @@
-/* Softmax, reductions and global pooling: shaders/softmax.comp and shaders/reduce.comp. */
+/* Softmax, reductions and global pooling: shaders/softmax.comp, shaders/reduce.comp and shaders/reduce_typed.comp. */
 #include "vulkan/reduce.h"
 
 #include "push/reduce_types.h"
+#include "vulkan/typed.h"
 
 bool fv_vk_nests_split(const FvTensor *x, const FvTensor *y, const bool *reduced, FvVkNests *nests) {
   FvTensor parts[2][2]; /* kept and reduced, of y and x */
@@ -109,8 +110,47 @@ static int emit_reduce(FvVkEmit *emit) {
   return fv_vk_launch(emit, &launch);
 }
 
+/* --- integers and truth values --- */
+
+static bool is_integer(FvDtype dtype) { return dtype != FV_DTYPE_NONE && !fv_dtype_is_float(dtype); }
+
+static bool look_typed(const FvKernelQuery *q, FvVkNests *nests, FvReduceType *type) {
+  const FvReduceParams *params = q->node->params;
+  const FvTensor *x = q->in[0];
+  if (!x || x->data || !q->out[0] || !is_integer(x->dtype) || fv_tensor_count(x) == 0) return false;
+  FvTensor y = *x;
+  for (int d = 0, out = 0; d < x->rank; d++) {
+    y.strides[d] = params->axes[d] ? 0 : q->out[0]->strides[out];
+    out += params->keep_dims || !params->axes[d];
+  }
+  *type = params->type;
+  bool known = params->type == FV_REDUCE_MAX || params->type == FV_REDUCE_MIN || params->type == FV_REDUCE_SUM || params->type == FV_REDUCE_PROD ||
+               params->type == FV_REDUCE_L1 || params->type == FV_REDUCE_SUM_SQUARE;
+  return known && fv_vk_nests_split(x, &y, params->axes, nests);
+}
+
+static bool suits_typed(const FvKernelQuery *q) {
+  FvVkNests nests;
+  FvReduceType type = FV_REDUCE_SUM;
+  return look_typed(q, &nests, &type);
+}
+
+static int emit_typed(FvVkEmit *emit) {
+  FvVkNests nests;
+  FvReduceType type = FV_REDUCE_SUM;
+  look_typed(&emit->query, &nests, &type);
+  FvVkPlace x = fv_vk_input(emit, 0);
+  FvDtype dtype = x.tensor->dtype;
+  struct FvReducePush push = fv_vk_nests_push(&nests, x.at, fv_vk_output(emit, 0).at);
+  FvVkLaunch launch = {.shader = fv_dtype_size(dtype) == 8 ? FV_SHADER_REDUCE_TYPED_WIDE : FV_SHADER_REDUCE_TYPED, .params = &push, .params_size = sizeof push,
+                       .invocations = fv_vk_nests_count(&nests), .spec_count = 3,
+                       .spec = {type, dtype, dtype == FV_DTYPE_U32 || dtype == FV_DTYPE_U64 ? CLASS_UNSIGNED : CLASS_SIGNED}};
+  return fv_vk_launch(emit, &launch);
+}
+
 #define REDUCE(title, kind) {.name = title "_f32_vulkan", .op = kind, .forms = FV_VK_TAKES_HALF, .suits = suits_reduce, .emit = emit_reduce}
 const FvVkKernel fv_vk_reduce[] = {
   {.name = "softmax_f32_vulkan", .op = FV_OP_SOFTMAX, .forms = FV_VK_TAKES_HALF, .suits = suits_softmax, .emit = emit_softmax},
   REDUCE("reduce", FV_OP_REDUCE), REDUCE("global_average_pool", FV_OP_GLOBAL_AVERAGE_POOL), REDUCE("global_max_pool", FV_OP_GLOBAL_MAX_POOL),
+  {.name = "reduce_typed_vulkan", .op = FV_OP_REDUCE, .suits = suits_typed, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_typed},
   {0}};

@@ -23,13 +23,6 @@ static bool fits(const FvKernelQuery *q, int inputs) {
   return fv_vk_typed_fits(tensors, inputs);
 }
 
-static bool computes(const FvKernelQuery *q, int inputs) {
-  if (!fits(q, inputs) || !fv_vk_computes(q->out[0])) return false;
-  for (int i = 0; i < inputs; i++)
-    if (!fv_vk_computes(q->in[i])) return false;
-  return true;
-}
-
 /* --- unary --- */
 
 static int unary_operation(const FvUnaryParams *params) {
@@ -48,7 +41,7 @@ static int unary_operation(const FvUnaryParams *params) {
   }
 }
 
-static bool suits_unary(const FvKernelQuery *q) { return unary_operation(q->node->params) >= 0 && computes(q, 1); }
+static bool suits_unary(const FvKernelQuery *q) { return unary_operation(q->node->params) >= 0 && fits(q, 1); }
 
 static int emit_unary(FvVkEmit *emit) {
   FvVkTyped typed = operands_of(emit, 1, (uint32_t)unary_operation(emit->node->params));
@@ -57,17 +50,18 @@ static int emit_unary(FvVkEmit *emit) {
 
 /* --- binary --- */
 
-/* A power in fp32 may come out a little below the whole number that it should be. */
+/* What the shader computes as the reference does. Powers are taken in fp32; 32-bit unsigned ones would need more. */
 static bool is_exact(const FvKernelQuery *q, FvBinaryType type) {
-  bool floats = fv_dtype_is_float(q->in[0]->dtype) || fv_dtype_is_float(q->in[1]->dtype);
-  if (!floats) return type != FV_BINARY_POW || (q->in[1]->dtype != FV_DTYPE_U32 && q->in[0]->dtype != FV_DTYPE_U32);
-  if (type == FV_BINARY_POW) return fv_dtype_is_float(q->out[0]->dtype);
+  bool floats = fv_dtype_is_float(q->in[0]->dtype) || fv_dtype_is_float(q->in[1]->dtype), has_unsigned = false;
+  for (int i = 0; i < 2; i++) has_unsigned |= q->in[i]->dtype == FV_DTYPE_U32 || q->in[i]->dtype == FV_DTYPE_U64;
+  if (type == FV_BINARY_POW && (fv_vk_has_f64(q) || (has_unsigned && !fv_dtype_is_float(q->out[0]->dtype)))) return false;
+  if (!floats || type == FV_BINARY_POW) return true;
   return type != FV_BINARY_MOD && type != FV_BINARY_FMOD && type < FV_BINARY_AND;
 }
 
 static bool suits_binary(const FvKernelQuery *q) {
   const FvBinaryParams *params = q->node->params;
-  return q->node->input_count == 2 && !params->mean && computes(q, 2) && is_exact(q, params->type);
+  return q->node->input_count == 2 && !params->mean && fits(q, 2) && is_exact(q, params->type);
 }
 
 static int emit_binary(FvVkEmit *emit) {
@@ -82,10 +76,10 @@ static bool suits_variadic(const FvKernelQuery *q) {
   const FvBinaryParams *params = q->node->params;
   FvDtype dtype = q->out[0] ? q->out[0]->dtype : FV_DTYPE_NONE;
   if (q->node->activation.type != FV_ACTIVATION_NONE || params->type > FV_BINARY_MAX || dtype == FV_DTYPE_F16 || dtype == FV_DTYPE_BF16) return false;
-  if (params->mean && !fv_dtype_is_float(dtype)) return false;
+  if (params->mean && dtype != FV_DTYPE_F32) return false; /* the factor is fp32 */
   for (int i = 0; i < q->node->input_count; i++) {
     const FvTensor *tensors[] = {q->out[0], q->out[0], q->in[i]};
-    if (!fv_vk_computes(q->in[i]) || q->in[i]->dtype != dtype || !fv_vk_typed_fits(tensors, 2)) return false;
+    if (!q->in[i] || q->in[i]->dtype != dtype || !fv_vk_typed_fits(tensors, 2)) return false;
     if (i > 1 && q->node->inputs[i] == q->node->inputs[0]) return false;
   }
   const FvTensor *first[] = {q->out[0], q->in[0], q->node->input_count > 1 ? q->in[1] : q->in[0]};
@@ -128,10 +122,7 @@ static int emit_where(FvVkEmit *emit) {
   return fv_vk_typed(emit, &typed);
 }
 
-static bool suits_cast(const FvKernelQuery *q) {
-  if (!q->in[0] || !q->out[0]) return false;
-  return q->in[0]->dtype == q->out[0]->dtype ? fits(q, 1) : computes(q, 1);
-}
+static bool suits_cast(const FvKernelQuery *q) { return q->in[0] && q->out[0] && fits(q, 1); }
 
 static int emit_cast(FvVkEmit *emit) {
   bool same = emit->query.in[0]->dtype == emit->query.out[0]->dtype;
@@ -141,11 +132,13 @@ static int emit_cast(FvVkEmit *emit) {
 
 static bool cast_needs_int64(const FvKernelQuery *q) { return q->in[0]->dtype != q->out[0]->dtype && fv_vk_has_8_bytes(q); }
 
+static bool cast_needs_float64(const FvKernelQuery *q) { return q->in[0]->dtype != q->out[0]->dtype && fv_vk_has_f64(q); }
+
 /* Bounds are single numbers, whatever their rank. */
 static FvTensor bound_of(const FvTensor *bound) { return (FvTensor){.dtype = bound->dtype}; }
 
 /* Bounds that are attributes, before opset 11, are left to the CPU: only fp32 had them in practice, and elementwise.comp takes those. */
-static bool suits_clip(const FvKernelQuery *q) { return q->node->opset >= 11 && (fv_query_input(q, 1) || fv_query_input(q, 2)) && computes(q, 1); }
+static bool suits_clip(const FvKernelQuery *q) { return q->node->opset >= 11 && (fv_query_input(q, 1) || fv_query_input(q, 2)) && fits(q, 1); }
 
 static int emit_clip(FvVkEmit *emit) {
   FvVkTyped typed = operands_of(emit, 1, TYPED_CLIP);
@@ -160,10 +153,10 @@ static int emit_clip(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_typed_rows[] = {
-  {.name = "unary_typed_vulkan", .op = FV_OP_UNARY, .suits = suits_unary, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_unary},
-  {.name = "binary_typed_vulkan", .op = FV_OP_BINARY, .suits = suits_binary, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_binary},
-  {.name = "variadic_typed_vulkan", .op = FV_OP_BINARY, .suits = suits_variadic, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_variadic},
+  {.name = "unary_typed_vulkan", .op = FV_OP_UNARY, .suits = suits_unary, .needs_int64 = fv_vk_has_8_bytes, .needs_float64 = fv_vk_has_f64, .emit = emit_unary},
+  {.name = "binary_typed_vulkan", .op = FV_OP_BINARY, .suits = suits_binary, .needs_int64 = fv_vk_has_8_bytes, .needs_float64 = fv_vk_has_f64, .emit = emit_binary},
+  {.name = "variadic_typed_vulkan", .op = FV_OP_BINARY, .suits = suits_variadic, .needs_int64 = fv_vk_has_8_bytes, .needs_float64 = fv_vk_has_f64, .emit = emit_variadic},
   {.name = "where_vulkan", .op = FV_OP_WHERE, .suits = suits_where, .emit = emit_where},
-  {.name = "cast_vulkan", .op = FV_OP_CAST, .suits = suits_cast, .needs_int64 = cast_needs_int64, .emit = emit_cast},
-  {.name = "clip_vulkan", .op = FV_OP_CLIP, .suits = suits_clip, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_clip},
+  {.name = "cast_vulkan", .op = FV_OP_CAST, .suits = suits_cast, .needs_int64 = cast_needs_int64, .needs_float64 = cast_needs_float64, .emit = emit_cast},
+  {.name = "clip_vulkan", .op = FV_OP_CLIP, .suits = suits_clip, .needs_int64 = fv_vk_has_8_bytes, .needs_float64 = fv_vk_has_f64, .emit = emit_clip},
   {0}};

@@ -22,12 +22,21 @@ struct FvVkPipelines {
 };
 
 enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1,
-       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1, BINDING_STORE_HALF4, BINDING_STORE_HALF1, BINDINGS };
+       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1, BINDING_STORE_HALF4, BINDING_STORE_HALF1,
+       BINDING_ARENA_WORDS1, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDING_STORE_WORDS1, BINDINGS,
+       STORAGE_BINDINGS = BINDING_ARENA4 };
+
+enum { UNIFORM_TEXELS = 12, STORAGE_TEXELS = 5 };
+
+bool fv_vk_has_texel_bindings(const FvVkDevice *device) {
+  const VkPhysicalDeviceLimits *limits = &device->traits.properties.limits;
+  return limits->maxPerStageDescriptorStorageImages >= STORAGE_TEXELS && limits->maxPerStageDescriptorSampledImages >= UNIFORM_TEXELS;
+}
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
 static VkDescriptorType type_of(int binding) {
   if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding >= BINDING_STORE_HALF4;
+  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding == BINDING_STORE_HALF4 || binding == BINDING_STORE_HALF1 || binding == BINDING_STORE_WORDS1;
   return stores ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
 }
 
@@ -38,7 +47,7 @@ static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
       .binding = (uint32_t)i, .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
       .descriptorType = type_of(i),
     };
-  VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = BINDINGS, .pBindings = bindings};
+  VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = fv_vk_has_texel_bindings(device) ? BINDINGS : STORAGE_BINDINGS, .pBindings = bindings};
   VkResult result = device->vk.CreateDescriptorSetLayout(device->handle, &set, NULL, &pipelines->set_layout);
   if (result != VK_SUCCESS) return result;
   VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, FV_VK_PARAM_BYTES};
@@ -158,6 +167,13 @@ int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipelin
   return fv_vk_failure(device, result, what, err);
 }
 
+int fv_vk_pipeline_count(FvVkDevice *device) {
+  pthread_mutex_lock(&device->pipelines->lock);
+  int count = device->pipelines->count;
+  pthread_mutex_unlock(&device->pipelines->lock);
+  return count;
+}
+
 VkPipelineLayout fv_vk_pipeline_layout(const FvVkDevice *device) { return device->pipelines->layout; }
 VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device->pipelines->set_layout; }
 
@@ -167,6 +183,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
     [BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1,
     [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1, [BINDING_ARENA_HALF4] = arena->half4, [BINDING_ARENA_HALF1] = arena->half1,
     [BINDING_WEIGHTS_HALF4] = weights->half4, [BINDING_WEIGHTS_HALF1] = weights->half1, [BINDING_STORE_HALF4] = arena->half4, [BINDING_STORE_HALF1] = arena->half1,
+    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1,
+    [BINDING_WEIGHTS_WORDS4] = weights->words4, [BINDING_STORE_WORDS1] = arena->words1,
   };
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
@@ -187,8 +205,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 8}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 4}};
-  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3, .pPoolSizes = sizes};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, UNIFORM_TEXELS}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, STORAGE_TEXELS}};
+  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = fv_vk_has_texel_bindings(device) ? 3 : 1, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {
     VkDescriptorSetAllocateInfo wanted = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, .descriptorPool = *pool, .descriptorSetCount = 1,

@@ -29,9 +29,12 @@ int fv_vk_pipelines_create(FvVkDevice *device, FvError *err);
 void fv_vk_pipelines_destroy(FvVkDevice *device);
 /* Thread-safe; the pipeline lives as long as the device. */
 int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipeline *pipeline, FvError *err);
+int fv_vk_pipeline_count(FvVkDevice *device);
 /* Writes what is new to disk. Failing to is nobody's trouble. */
 void fv_vk_pipelines_save(FvVkDevice *device);
 
+/* Has the device room for all texel buffers in one layout? The specification promises fewer. */
+bool fv_vk_has_texel_bindings(const FvVkDevice *device);
 VkPipelineLayout fv_vk_pipeline_layout(const FvVkDevice *device);
 VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device);
 

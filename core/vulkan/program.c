@@ -12,7 +12,18 @@ static int64_t element_size(const FvTensor *tensor) { return (int64_t)fv_dtype_s
 
 /* --- what launches touch --- */
 
-static FvVkRange range_of(const FvVkOperand *operand) {
+/* Shaders reach elements smaller than a word through the word that they lie in, so neighbours in one word do wait for each other. */
+static FvVkRange by_words(FvVkRange range) {
+  range.begin = range.begin / 4 * 4;
+  range.end = (range.end + 3) / 4 * 4;
+  if (range.period % 4) range.period = 0;
+  int64_t behind = (range.phase + range.width + 3) / 4 * 4;
+  range.phase = range.phase / 4 * 4;
+  range.width = behind - range.phase;
+  return range;
+}
+
+static FvVkRange elements_of(const FvVkOperand *operand) {
   const FvTensor *t = &operand->tensor;
   int64_t size = element_size(t), low = 0, high = 0;
   for (int d = 0; d < t->rank; d++) *(t->strides[d] < 0 ? &low : &high) += (t->dims[d] - 1) * t->strides[d];
@@ -26,6 +37,11 @@ static FvVkRange range_of(const FvVkOperand *operand) {
   range.phase = operand->offset % range.period;
   range.width = t->dims[1] * size;
   return range;
+}
+
+static FvVkRange range_of(const FvVkOperand *operand) {
+  FvVkRange range = elements_of(operand);
+  return element_size(&operand->tensor) < 4 ? by_words(range) : range;
 }
 
 static bool overlap(const FvVkRange *a, const FvVkRange *b) {
@@ -115,25 +131,31 @@ static bool divide_groups(int64_t count, uint32_t groups[2]) {
   return true;
 }
 
-int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch) {
-  FvVkProgram *program = emit->program;
-  if (launch->invocations <= 0) return 0;
-  uint32_t group = program->device->group_size;
-  FvVkPipelineKey key = {.shader = launch->shader, .texel = program->texel, .form = launch->form, .spec_count = launch->spec_count + 1, .spec = {group}};
+int fv_vk_dispatch_make(FvVkDevice *device, bool texel, const FvVkLaunch *launch, FvVkDispatch *dispatch, FvError *err) {
+  uint32_t group = device->group_size;
+  FvVkPipelineKey key = {.shader = launch->shader, .texel = texel, .form = launch->form, .spec_count = launch->spec_count + 1, .spec = {group}};
   memcpy(key.spec + 1, launch->spec, (size_t)launch->spec_count * sizeof key.spec[0]);
-  FvVkDispatch *dispatch = add_dispatch(program);
-  if (!dispatch || launch->params_size > sizeof dispatch->params) return fv_error_set(emit->err, FV_ERR_NO_MEMORY, "out of memory");
-  if (launch->invocations > INT32_MAX - (int64_t)group * MAX_GROUPS || !divide_groups((launch->invocations + group - 1) / group, dispatch->groups))
-    return fv_error_set(emit->err, FV_ERR_LIMIT, "too large for one dispatch");
+  if (launch->params_size > sizeof dispatch->params || launch->invocations > INT32_MAX - (int64_t)group * MAX_GROUPS ||
+      !divide_groups((launch->invocations + group - 1) / group, dispatch->groups))
+    return fv_error_set(err, FV_ERR_LIMIT, "too large for one dispatch");
   int32_t count = (int32_t)launch->invocations;
   memcpy(dispatch->params, launch->params, launch->params_size);
   memcpy(dispatch->params, &count, sizeof count);
   dispatch->params_size = (uint32_t)launch->params_size;
+  return fv_vk_pipeline_get(device, &key, &dispatch->pipeline, err);
+}
+
+int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch) {
+  FvVkProgram *program = emit->program;
+  if (launch->invocations <= 0) return 0;
+  FvVkDispatch *dispatch = add_dispatch(program);
+  if (!dispatch) return fv_error_set(emit->err, FV_ERR_NO_MEMORY, "out of memory");
+  int result = fv_vk_dispatch_make(program->device, program->texel, launch, dispatch, emit->err);
+  if (result < 0) return result;
   dispatch->barrier = program->dispatch_count > 1 && (program->has_launched ? !launch->independent : must_wait(program, emit));
   if (dispatch->barrier) program->read_count = program->write_count = 0;
   program->has_launched = true;
-  if (note_ranges(program, emit) < 0) return fv_error_set(emit->err, FV_ERR_NO_MEMORY, "out of memory");
-  return fv_vk_pipeline_get(program->device, &key, &dispatch->pipeline, emit->err);
+  return note_ranges(program, emit) < 0 ? fv_error_set(emit->err, FV_ERR_NO_MEMORY, "out of memory") : 0;
 }
 
 /* --- building --- */
@@ -426,7 +448,8 @@ void fv_vk_program_destroy(FvVkProgram **program) {
 
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return program->weight_bytes; }
 
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) {
-  bool staging = !program->device->traits.unified;
-  return program->arena_bytes + (staging ? program->staging_in_bytes + program->staging_out_bytes : 0);
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) {
+  return program->device->traits.unified ? 0 : program->staging_in_bytes + program->staging_out_bytes;
 }
+
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return program->arena_bytes + fv_vk_program_staging_bytes(program); }

@@ -47,6 +47,9 @@ struct FvVkProgram {
   bool has_launched;         /* a launch of the same step came before */
 };
 
+/* One launch on its own: pipeline, groups and parameters; no step, no barrier. */
+int fv_vk_dispatch_make(FvVkDevice *device, bool texel, const FvVkLaunch *launch, FvVkDispatch *dispatch, FvError *err);
+
 /* The load-path probe makes a program by hand: a device's program without steps, whose arena has so many bytes. */
 int fv_vk_program_start(FvVkDevice *device, bool texel, int64_t arena_bytes, FvVkProgram **program, FvError *err);
 

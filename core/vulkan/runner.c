@@ -1,5 +1,6 @@
-/* One caller's buffers, and a command buffer per frame that is recorded once and submitted again and again. */
-#include "vulkan/runner.h"
+/* One caller's buffers, and command buffers per frame that are recorded once and submitted again and again. */
+#include "vulkan/candidates.h"
+#include "vulkan/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,13 @@ typedef struct Frame {
   FvVkBuffer arena, upload, readback; /* upload and readback only where memory is not unified */
   VkDescriptorPool descriptors;
   VkDescriptorSet set;
-  VkCommandBuffer commands;
+  VkCommandBuffer inputs, steps, outputs; /* copies in, the network, copies out; copies only where memory is not unified */
   VkFence fence;
   VkQueryPool times; /* one more than there are steps */
+  FvVkPictureIn picture;
+  FvVkCandidates candidates;
+  bool from_picture; /* the next submit takes the first input from a picture */
+  bool to_candidates; /* it lists candidates instead of reading outputs back */
   bool in_flight;
 } Frame;
 
@@ -26,18 +31,22 @@ struct FvVkRunner {
   int frame_count;
 };
 
-int fv_vk_queue_submit(FvVkDevice *device, VkCommandBuffer commands, VkFence fence, FvError *err) {
+int fv_vk_queue_submit(FvVkDevice *device, const VkCommandBuffer *commands, int count, VkFence fence, FvError *err) {
   if (atomic_load(&device->lost)) return fv_error_set(err, FV_ERR_DEVICE, "device '%s' was lost; open the model again", device->id);
-  VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+  VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = (uint32_t)count, .pCommandBuffers = commands};
+  VkResult result = fv_vk_fault_check(&device->faults, FV_VK_FAULT_LOSE);
   pthread_mutex_lock(&device->queue_lock);
-  VkResult result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
+  if (result == VK_SUCCESS) result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
   pthread_mutex_unlock(&device->queue_lock);
   return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "starting a frame", err);
 }
 
-static void barrier(FvVkDevice *device, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used) {
-  VkMemoryBarrier info = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = written, .dstAccessMask = used};
-  device->vk.CmdPipelineBarrier(commands, from, to, 0, 1, &info, 0, NULL, 0, NULL);
+void fv_vk_barrier(FvVkDevice *device, VkCommandBuffer commands, FvVkUser from, FvVkUser to) {
+  static const VkPipelineStageFlags stages[] = {VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_HOST_BIT};
+  static const VkAccessFlags writes[] = {VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_ACCESS_HOST_WRITE_BIT};
+  static const VkAccessFlags reads[] = {VK_ACCESS_TRANSFER_READ_BIT, VK_ACCESS_SHADER_READ_BIT, VK_ACCESS_HOST_READ_BIT};
+  VkMemoryBarrier info = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = writes[from], .dstAccessMask = reads[to] | writes[to]};
+  device->vk.CmdPipelineBarrier(commands, stages[from], stages[to], 0, 1, &info, 0, NULL, 0, NULL);
 }
 
 /* --- one-off copies --- */
@@ -47,21 +56,32 @@ static VkResult create_pool(FvVkDevice *device, VkCommandPool *pool) {
   return device->vk.CreateCommandPool(device->handle, &info, NULL, pool);
 }
 
-static VkResult create_commands(FvVkDevice *device, VkCommandPool pool, VkCommandBuffer *commands, VkFence *fence) {
+VkResult fv_vk_commands_create(FvVkDevice *device, VkCommandPool pool, VkCommandBuffer *commands) {
   VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, .commandPool = pool, .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY, .commandBufferCount = 1};
-  VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-  VkResult result = device->vk.AllocateCommandBuffers(device->handle, &info, commands);
-  return result == VK_SUCCESS ? device->vk.CreateFence(device->handle, &fence_info, NULL, fence) : result;
+  return device->vk.AllocateCommandBuffers(device->handle, &info, commands);
 }
 
-static VkResult begin(FvVkDevice *device, VkCommandBuffer commands) {
+static VkResult create_fence(FvVkDevice *device, VkFence *fence) {
+  VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+  return device->vk.CreateFence(device->handle, &info, NULL, fence);
+}
+
+VkResult fv_vk_commands_begin(FvVkDevice *device, VkCommandBuffer commands) {
   VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   return device->vk.BeginCommandBuffer(commands, &info);
 }
 
 static int wait_fence(FvVkDevice *device, VkFence fence, FvError *err) {
   VkResult result = device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, patience_ns(device));
+  if (result == VK_SUCCESS) result = fv_vk_fault_check(&device->faults, FV_VK_FAULT_HANG);
   return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "waiting for a frame", err);
+}
+
+/* Work that was given up, and goes on all the same. */
+static bool is_stuck(FvVkDevice *device, VkFence fence) {
+  bool busy = atomic_load(&device->lost) && device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, 0) == VK_TIMEOUT;
+  if (busy) atomic_store(&device->stuck, true);
+  return busy;
 }
 
 int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err) {
@@ -69,16 +89,19 @@ int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer 
   VkCommandBuffer commands;
   VkFence fence = VK_NULL_HANDLE;
   VkResult made = create_pool(device, &pool);
-  if (made == VK_SUCCESS) made = create_commands(device, pool, &commands, &fence);
-  if (made == VK_SUCCESS) made = begin(device, commands);
+  if (made == VK_SUCCESS) made = fv_vk_commands_create(device, pool, &commands);
+  if (made == VK_SUCCESS) made = create_fence(device, &fence);
+  if (made == VK_SUCCESS) made = fv_vk_commands_begin(device, commands);
   if (made == VK_SUCCESS) {
     VkBufferCopy region = {0, 0, bytes};
     device->vk.CmdCopyBuffer(commands, from->handle, to->handle, 1, &region);
-    barrier(device, commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT);
+    fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_SHADER);
     made = device->vk.EndCommandBuffer(commands);
   }
-  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, commands, fence, err) : fv_vk_failure(device, made, "preparing a copy", err);
+  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &commands, 1, fence, err) : fv_vk_failure(device, made, "preparing a copy", err);
+  bool submitted = result == 0;
   if (result == 0) result = wait_fence(device, fence, err);
+  if (submitted && result < 0 && is_stuck(device, fence)) return result;
   if (fence) device->vk.DestroyFence(device->handle, fence, NULL);
   if (pool) device->vk.DestroyCommandPool(device->handle, pool, NULL);
   return result;
@@ -93,59 +116,83 @@ static void record_copies(const FvVkRunner *runner, const Frame *frame, const Fv
     if (!port->present) continue;
     VkBufferCopy region = {(VkDeviceSize)(to_device ? port->staging : port->begin), (VkDeviceSize)(to_device ? port->begin : port->staging), (VkDeviceSize)port->size};
     if (to_device)
-      device->vk.CmdCopyBuffer(frame->commands, frame->upload.handle, frame->arena.handle, 1, &region);
+      device->vk.CmdCopyBuffer(frame->inputs, frame->upload.handle, frame->arena.handle, 1, &region);
     else
-      device->vk.CmdCopyBuffer(frame->commands, frame->arena.handle, frame->readback.handle, 1, &region);
+      device->vk.CmdCopyBuffer(frame->outputs, frame->arena.handle, frame->readback.handle, 1, &region);
   }
 }
 
 static void stamp(const FvVkRunner *runner, const Frame *frame, int index) {
   FvVkDevice *device = runner->program->device;
-  if (frame->times) device->vk.CmdWriteTimestamp(frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, frame->times, (uint32_t)index);
+  if (frame->times) device->vk.CmdWriteTimestamp(frame->steps, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, frame->times, (uint32_t)index);
+}
+
+void fv_vk_record_set(FvVkDevice *device, VkCommandBuffer commands, VkDescriptorSet set) {
+  device->vk.CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, fv_vk_pipeline_layout(device), 0, 1, &set, 0, NULL);
+}
+
+static void record_launch(FvVkDevice *device, VkCommandBuffer commands, const FvVkDispatch *dispatch) {
+  device->vk.CmdPushConstants(commands, fv_vk_pipeline_layout(device), VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->params_size, dispatch->params);
+  device->vk.CmdDispatch(commands, dispatch->groups[0], dispatch->groups[1], 1);
+}
+
+void fv_vk_record_dispatch(FvVkDevice *device, VkCommandBuffer commands, const FvVkDispatch *dispatch) {
+  device->vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch->pipeline);
+  record_launch(device, commands, dispatch);
 }
 
 static void record_dispatches(const FvVkRunner *runner, const Frame *frame) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
-  VkPipelineLayout layout = fv_vk_pipeline_layout(device);
   VkPipeline bound = VK_NULL_HANDLE;
   bool always = fv_vk_wish("barriers") || frame->times;
   int stamped = 0;
-  device->vk.CmdBindDescriptorSets(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &frame->set, 0, NULL);
+  fv_vk_record_set(device, frame->steps, frame->set);
   for (int i = 0; i < program->dispatch_count; i++) {
     const FvVkDispatch *dispatch = &program->dispatches[i];
     while (stamped <= dispatch->step) stamp(runner, frame, stamped++);
-    if (dispatch->barrier || (always && i > 0))
-      barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-              VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(frame->commands, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);
-    device->vk.CmdPushConstants(frame->commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->params_size, dispatch->params);
-    device->vk.CmdDispatch(frame->commands, dispatch->groups[0], dispatch->groups[1], 1);
+    if (dispatch->barrier || (always && i > 0)) fv_vk_barrier(device, frame->steps, FV_VK_SHADER, FV_VK_SHADER);
+    if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(frame->steps, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);
+    record_launch(device, frame->steps, dispatch);
   }
   while (stamped <= program->step_count) stamp(runner, frame, stamped++);
 }
 
 /* With staging, the copy in waits for nothing of the frame before: each frame has buffers of its own and its fence was waited for. */
-static VkResult record(const FvVkRunner *runner, Frame *frame) {
+static VkResult record_inputs(const FvVkRunner *runner, const Frame *frame) {
+  const FvVkProgram *program = runner->program;
+  VkResult result = fv_vk_commands_begin(program->device, frame->inputs);
+  if (result != VK_SUCCESS) return result;
+  record_copies(runner, frame, program->inputs, program->input_count, true);
+  fv_vk_barrier(program->device, frame->inputs, FV_VK_COPY, FV_VK_SHADER);
+  return program->device->vk.EndCommandBuffer(frame->inputs);
+}
+
+static VkResult record_outputs(const FvVkRunner *runner, const Frame *frame) {
+  const FvVkProgram *program = runner->program;
+  VkResult result = fv_vk_commands_begin(program->device, frame->outputs);
+  if (result != VK_SUCCESS) return result;
+  fv_vk_barrier(program->device, frame->outputs, FV_VK_SHADER, FV_VK_COPY);
+  record_copies(runner, frame, program->outputs, program->output_count, false);
+  fv_vk_barrier(program->device, frame->outputs, FV_VK_COPY, FV_VK_HOST);
+  return program->device->vk.EndCommandBuffer(frame->outputs);
+}
+
+static VkResult record_steps(const FvVkRunner *runner, const Frame *frame) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
-  VkResult result = begin(device, frame->commands);
+  VkResult result = fv_vk_commands_begin(device, frame->steps);
   if (result != VK_SUCCESS) return result;
-  bool staging = frame->upload.handle != VK_NULL_HANDLE;
-  if (frame->times) device->vk.CmdResetQueryPool(frame->commands, frame->times, 0, (uint32_t)program->step_count + 1);
-  if (staging) {
-    record_copies(runner, frame, program->inputs, program->input_count, true);
-    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-  }
+  if (frame->times) device->vk.CmdResetQueryPool(frame->steps, frame->times, 0, (uint32_t)program->step_count + 1);
   record_dispatches(runner, frame);
-  if (staging) {
-    barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
-    record_copies(runner, frame, program->outputs, program->output_count, false);
-    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-  } else {
-    barrier(device, frame->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT);
-  }
-  return device->vk.EndCommandBuffer(frame->commands);
+  if (!frame->outputs) fv_vk_barrier(device, frame->steps, FV_VK_SHADER, FV_VK_HOST);
+  return device->vk.EndCommandBuffer(frame->steps);
+}
+
+static VkResult record(const FvVkRunner *runner, const Frame *frame) {
+  VkResult result = frame->inputs ? record_inputs(runner, frame) : VK_SUCCESS;
+  if (result == VK_SUCCESS) result = record_steps(runner, frame);
+  return result == VK_SUCCESS && frame->outputs ? record_outputs(runner, frame) : result;
 }
 
 /* --- buffers --- */
@@ -157,17 +204,20 @@ static int clear_arena(FvVkRunner *runner, Frame *frame, FvError *err) {
     memset(frame->arena.map, 0, frame->arena.size);
     return 0;
   }
-  VkResult made = begin(device, frame->commands);
+  VkResult made = fv_vk_commands_begin(device, frame->steps);
   if (made == VK_SUCCESS) {
-    device->vk.CmdFillBuffer(frame->commands, frame->arena.handle, 0, VK_WHOLE_SIZE, 0);
-    barrier(device, frame->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-            VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    made = device->vk.EndCommandBuffer(frame->commands);
+    device->vk.CmdFillBuffer(frame->steps, frame->arena.handle, 0, VK_WHOLE_SIZE, 0);
+    fv_vk_barrier(device, frame->steps, FV_VK_COPY, FV_VK_COPY);
+    fv_vk_barrier(device, frame->steps, FV_VK_COPY, FV_VK_SHADER);
+    made = device->vk.EndCommandBuffer(frame->steps);
   }
-  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, frame->commands, frame->fence, err) : fv_vk_failure(device, made, "clearing memory", err);
+  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &frame->steps, 1, frame->fence, err) : fv_vk_failure(device, made, "clearing memory", err);
+  frame->in_flight = result == 0;
   if (result == 0) result = wait_fence(device, frame->fence, err);
-  if (result == 0) device->vk.ResetFences(device->handle, 1, &frame->fence);
-  return result;
+  if (result < 0) return result;
+  frame->in_flight = false;
+  device->vk.ResetFences(device->handle, 1, &frame->fence);
+  return 0;
 }
 
 static int create_buffers(FvVkRunner *runner, Frame *frame, FvError *err) {
@@ -181,13 +231,22 @@ static int create_buffers(FvVkRunner *runner, Frame *frame, FvError *err) {
   return fv_vk_buffer_create(device, program->staging_out_bytes, FV_VK_READBACK, FV_VK_NO_VIEWS, "memory for outputs", &frame->readback, err);
 }
 
+static VkResult create_commands(const FvVkRunner *runner, Frame *frame) {
+  FvVkDevice *device = runner->program->device;
+  bool staging = frame->upload.handle != VK_NULL_HANDLE;
+  VkResult result = fv_vk_commands_create(device, runner->pool, &frame->steps);
+  if (result == VK_SUCCESS && staging) result = fv_vk_commands_create(device, runner->pool, &frame->inputs);
+  if (result == VK_SUCCESS && staging) result = fv_vk_commands_create(device, runner->pool, &frame->outputs);
+  return result == VK_SUCCESS ? create_fence(device, &frame->fence) : result;
+}
+
 static int create_frame(FvVkRunner *runner, Frame *frame, bool timed, FvError *err) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
   int result = create_buffers(runner, frame, err);
   if (result == 0) result = fv_vk_set_create(device, &frame->arena, &program->weights, &frame->descriptors, &frame->set, err);
   if (result < 0) return result;
-  VkResult made = create_commands(device, runner->pool, &frame->commands, &frame->fence);
+  VkResult made = create_commands(runner, frame);
   VkQueryPoolCreateInfo times = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = (uint32_t)program->step_count + 1};
   if (made == VK_SUCCESS && timed && device->traits.timestamp_bits) made = device->vk.CreateQueryPool(device->handle, &times, NULL, &frame->times);
   if (made != VK_SUCCESS) return fv_vk_failure(device, made, "preparing a frame", err);
@@ -211,6 +270,8 @@ int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner
 }
 
 static void destroy_frame(FvVkDevice *device, Frame *frame) {
+  fv_vk_candidates_finish(&frame->candidates, device);
+  fv_vk_picture_finish(&frame->picture, device);
   if (frame->times) device->vk.DestroyQueryPool(device->handle, frame->times, NULL);
   if (frame->fence) device->vk.DestroyFence(device->handle, frame->fence, NULL);
   if (frame->descriptors) device->vk.DestroyDescriptorPool(device->handle, frame->descriptors, NULL);
@@ -219,21 +280,21 @@ static void destroy_frame(FvVkDevice *device, Frame *frame) {
   fv_vk_buffer_destroy(device, &frame->arena);
 }
 
-/* What a hung device still holds is left to it: freeing memory under its hands could bring the process down. */
+/* A frame in flight is waited for; one of a device that hangs is left to it, with all that belongs to it. */
 void fv_vk_runner_destroy(FvVkRunner **runner) {
   if (!runner || !*runner) return;
   FvVkRunner *old = *runner;
   *runner = NULL;
   FvVkDevice *device = old->program->device;
-  bool hung = false;
-  for (int i = 0; i < old->frame_count; i++)
-    if (old->frames[i].in_flight && !atomic_load(&device->lost)) fv_vk_runner_wait(old, i, NULL);
   for (int i = 0; i < old->frame_count; i++) {
-    bool busy = old->frames[i].in_flight && device->vk.WaitForFences(device->handle, 1, &old->frames[i].fence, VK_TRUE, 0) == VK_TIMEOUT;
-    hung |= busy;
-    if (!busy) destroy_frame(device, &old->frames[i]);
+    Frame *frame = &old->frames[i];
+    if (frame->in_flight && !atomic_load(&device->lost)) fv_vk_runner_wait(old, i, NULL);
+    if (frame->in_flight) is_stuck(device, frame->fence);
   }
-  if (old->pool && !hung) device->vk.DestroyCommandPool(device->handle, old->pool, NULL);
+  if (!atomic_load(&device->stuck)) {
+    for (int i = 0; i < old->frame_count; i++) destroy_frame(device, &old->frames[i]);
+    if (old->pool) device->vk.DestroyCommandPool(device->handle, old->pool, NULL);
+  }
   free(old);
 }
 
@@ -254,10 +315,61 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index) {
   return port_memory(runner->program->outputs, runner->program->output_count, index, &f->readback, &f->arena);
 }
 
+int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  f->from_picture = false;
+  int result = fv_vk_picture_prepare(&f->picture, runner->program, &f->arena, runner->pool, picture, err);
+  if (result == 0) fv_vk_pipelines_save(runner->program->device);
+  return result;
+}
+
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
+  Frame *f = &runner->frames[frame];
+  f->from_picture = true;
+  return fv_vk_picture_load(&f->picture, planes, strides);
+}
+
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
+  const FvVkProgram *program = runner->program;
+  Frame *f = &runner->frames[frame];
+  float **outputs = calloc((size_t)program->output_count + 1, sizeof *outputs);
+  if (!outputs) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  for (int o = 0; o < program->output_count; o++) outputs[o] = fv_vk_runner_output(runner, frame, o);
+  int result = fv_vk_candidates_prepare(&f->candidates, program, &f->arena, groups, count, outputs, err);
+  if (result == 0) result = fv_vk_candidates_record(&f->candidates, program, runner->pool, threshold, err);
+  if (result == 0) fv_vk_pipelines_save(program->device);
+  return result;
+}
+
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  int result = fv_vk_candidates_record(&f->candidates, runner->program, runner->pool, threshold, err);
+  f->to_candidates = result == 0;
+  return result;
+}
+
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err) {
+  Frame *f = &runner->frames[frame];
+  FvVkDevice *device = runner->program->device;
+  if (fv_vk_candidates_take(&f->candidates, chosen, bytes)) return 1;
+  for (int o = 0; o < runner->program->output_count; o++)
+    if (runner->program->outputs[o].present) *bytes += runner->program->outputs[o].size;
+  if (!f->outputs) return 0;
+  int result = fv_vk_queue_submit(device, &f->outputs, 1, f->fence, err);
+  f->in_flight = result == 0;
+  return result == 0 ? fv_vk_runner_wait(runner, frame, err) : result;
+}
+
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) {
   Frame *f = &runner->frames[frame];
-  int result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
-  if (result == 0) result = fv_vk_queue_submit(runner->program->device, f->commands, f->fence, err);
+  VkCommandBuffer commands[3];
+  int count = 0, result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
+  if (f->from_picture || f->inputs) commands[count++] = f->from_picture ? f->picture.commands : f->inputs;
+  commands[count++] = f->steps;
+  if (f->to_candidates) fv_vk_candidates_clear(&f->candidates);
+  if (f->to_candidates || f->outputs) commands[count++] = f->to_candidates ? f->candidates.commands : f->outputs;
+  f->from_picture = f->to_candidates = false;
+  if (result == 0) result = fv_vk_queue_submit(runner->program->device, commands, count, f->fence, err);
   f->in_flight |= result == 0;
   return result;
 }

@@ -26,6 +26,7 @@ const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)devi
 bool fv_vk_device_takes_half(const FvVkDevice *device) { return device != NULL; }
 bool fv_vk_device_is_software(const FvVkDevice *device) { return device == NULL; }
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return (void)kernel, "none"; }
 
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err) {
@@ -37,6 +38,7 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
 void fv_vk_program_destroy(FvVkProgram **program) { (void)program; }
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return (void)program, 0; }
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) { return (void)program, 0; }
 
 int fv_vk_runner_create(FvVkProgram *program, int frames, bool timed, FvVkRunner **runner, FvError *err) {
   (void)program, (void)frames, (void)timed;
@@ -49,4 +51,24 @@ void *fv_vk_runner_input(const FvVkRunner *runner, int frame, int index) { retur
 void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index) { return (void)runner, (void)frame, (void)index, NULL; }
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) { return (void)runner, (void)frame, fv_error_set(err, FV_ERR_DEVICE, "%s", reason); }
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err) { return (void)runner, (void)frame, fv_error_set(err, FV_ERR_DEVICE, "%s", reason); }
+int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err) {
+  (void)runner, (void)frame, (void)picture;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
+  (void)runner, (void)frame, (void)planes, (void)strides;
+  return 0;
+}
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
+  (void)runner, (void)frame, (void)groups, (void)count, (void)threshold;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err) {
+  (void)runner, (void)frame, (void)threshold;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err) {
+  (void)runner, (void)frame, (void)chosen, (void)bytes;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }

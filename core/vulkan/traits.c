@@ -1,6 +1,8 @@
 /* What a physical device can do. Nothing is asked by the device's name. */
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "vulkan/device.h"
 
 enum { MAX_EXTENSIONS = 512 };
@@ -53,15 +55,19 @@ static void read_properties(FvVkInstance *instance, VkPhysicalDevice physical, c
   VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
   VkPhysicalDeviceShaderIntegerDotProductProperties dot = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
   VkPhysicalDeviceExternalMemoryHostPropertiesEXT host = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
+  VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
   traits->host_import = has(extensions, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
   chain(&root, &subgroup);
+  if (traits->properties.apiVersion >= VK_API_VERSION_1_2 || has(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) chain(&root, &driver);
   if (traits->dot_product) chain(&root, &dot);
   if (traits->host_import) chain(&root, &host);
   instance->vk.GetPhysicalDeviceProperties2(physical, &root);
+  snprintf(traits->driver, sizeof traits->driver, "%.70s%s%.70s", driver.driverName, *driver.driverInfo ? ", " : "", driver.driverInfo);
+  fv_text_clean(traits->driver);
   traits->subgroup_size = subgroup.subgroupSize;
-  bool in_compute = subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
-  traits->subgroup_arithmetic = in_compute && subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
-  traits->subgroup_shuffle = in_compute && subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+  if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) traits->subgroup_operations = subgroup.supportedOperations;
+  traits->subgroup_arithmetic = traits->subgroup_operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+  traits->subgroup_shuffle = traits->subgroup_operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
   traits->dot_product_accelerated = dot.integerDotProduct4x8BitPackedSignedAccelerated && dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
   traits->host_import_alignment = host.minImportedHostPointerAlignment;
   traits->cooperative_matrix = has(extensions, "VK_KHR_cooperative_matrix") || has(extensions, "VK_NV_cooperative_matrix");
@@ -85,6 +91,7 @@ static void choose_queue(FvVkInstance *instance, VkPhysicalDevice physical, FvVk
     bool alone = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
     if (traits->queue_family != UINT32_MAX && !alone) continue;
     traits->queue_family = i;
+    traits->async_compute = alone;
     traits->timestamp_bits = families[i].timestampValidBits;
     if (alone) return;
   }

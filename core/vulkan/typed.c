@@ -41,9 +41,12 @@ static uint32_t class_of(const FvVkTyped *typed) {
 int fv_vk_typed(FvVkEmit *emit, const FvVkTyped *typed) {
   FvVkWalk walk;
   const FvTensor *tensors[4];
-  bool wide = false;
+  bool wide = false, has_f64 = false;
   for (int i = 0; i < 4; i++) tensors[i] = &typed->tensor[i];
-  for (int i = 0; i <= typed->inputs; i++) wide |= fv_dtype_size(tensors[i]->dtype) == 8;
+  for (int i = 0; i <= typed->inputs; i++) {
+    wide |= fv_dtype_size(tensors[i]->dtype) == 8;
+    has_f64 |= tensors[i]->dtype == FV_DTYPE_F64;
+  }
   walk_of(tensors, typed->inputs, &walk);
   struct FvTypedPush push = {.y_at = typed->at[0], .a_at = typed->at[1], .b_at = typed->at[2], .c_at = typed->at[3], .factor = typed->factor};
   int *strides[] = {push.y_strides, push.a_strides, push.b_strides, push.c_strides};
@@ -54,7 +57,7 @@ int fv_vk_typed(FvVkEmit *emit, const FvVkTyped *typed) {
     for (int t = 0; t <= typed->inputs; t++) strides[t][d] = (int)walk.strides[t][d];
   }
   FvVkLaunch launch = {
-    .shader = wide && !is_move(typed) ? FV_SHADER_TYPED_WIDE : FV_SHADER_TYPED, .params = &push, .params_size = sizeof push, .invocations = count,
+    .shader = is_move(typed) || !wide ? FV_SHADER_TYPED : has_f64 ? FV_SHADER_TYPED_DOUBLE : FV_SHADER_TYPED_WIDE, .params = &push, .params_size = sizeof push, .invocations = count,
     .independent = typed->independent, .spec_count = 8,
     .spec = {typed->operation, class_of(typed), (uint32_t)walk.rank, tensors[0]->dtype, tensors[1]->dtype, tensors[2]->dtype, (uint32_t)typed->inputs,
              (uint32_t)(typed->in_weights[1] | typed->in_weights[2] << 1 | typed->in_weights[3] << 2)},
@@ -67,6 +70,14 @@ bool fv_vk_has_8_bytes(const FvKernelQuery *q) {
     if (q->in[i] && fv_dtype_size(q->in[i]->dtype) == 8) return true;
   for (int i = 0; i < q->node->output_count; i++)
     if (q->out[i] && fv_dtype_size(q->out[i]->dtype) == 8) return true;
+  return false;
+}
+
+bool fv_vk_has_f64(const FvKernelQuery *q) {
+  for (int i = 0; i < q->node->input_count; i++)
+    if (q->in[i] && q->in[i]->dtype == FV_DTYPE_F64) return true;
+  for (int i = 0; i < q->node->output_count; i++)
+    if (q->out[i] && q->out[i]->dtype == FV_DTYPE_F64) return true;
   return false;
 }
 

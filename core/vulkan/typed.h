@@ -22,7 +22,9 @@ int fv_vk_typed(FvVkEmit *emit, const FvVkTyped *typed);
 
 /* Of a row whose elements are computed with, not just moved: its `needs_int64`. */
 bool fv_vk_has_8_bytes(const FvKernelQuery *query);
-/* Types whose numbers the shaders know; the others (f64) are only moved. */
+/* Likewise its `needs_float64`. */
+bool fv_vk_has_f64(const FvKernelQuery *query);
+/* Types whose numbers all shaders know. f64 is computed with by typed.comp alone, and only moved by the others. */
 bool fv_vk_computes(const FvTensor *tensor);
 
 /* y = a for equal types, dims equal or broadcast; the faster shader where the type allows it. Copies of one emit don't wait for each other. */

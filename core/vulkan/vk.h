@@ -8,6 +8,7 @@
 
 #include <fovea/device.h>
 
+#include "ir/locations.h"
 #include "ir/op.h"
 
 typedef struct FvVkDevice FvVkDevice;
@@ -30,6 +31,8 @@ bool fv_vk_device_is_software(const FvVkDevice *device); /* the CPU in another g
 
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
+/* Where there is none only because the device lacks a feature: that feature, in words. Else NULL. */
+const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query);
 const char *fv_vk_kernel_name(const FvVkKernel *kernel);
 
 /* Where a step's tensor lies. */
@@ -58,7 +61,8 @@ typedef struct FvVkProgramParams {
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
-int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner */
+int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
+int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */
 
 enum { FV_VK_MAX_FRAMES = 4 };
 
@@ -72,6 +76,45 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index);
 /* Starts a frame whose inputs are filled; they must stay until wait returns. */
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err);
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err);
+
+/* A group of a picture's components that are sampled together. Where in a row's bytes each output column's left sample lies, and how much the right one,
+ * `step` bytes on, weighs; the same for lines and the row below. Tables are the caller's, read during the call. */
+enum { FV_VK_MAX_SAMPLERS = 3 };
+typedef struct FvVkSampler {
+  int plane, row_bytes;
+  int step, row_step; /* 0 in a plane of one column, or one row */
+  int components, byte[3];
+  const int32_t *column, *row;
+  const float *column_weight, *row_weight;
+} FvVkSampler;
+
+/* How a picture becomes the first input: what shaders/frame.comp does. */
+typedef struct FvVkPicture {
+  int sampler_count;
+  FvVkSampler samplers[FV_VK_MAX_SAMPLERS];
+  int width, height;              /* of the input, pixels */
+  int left, top, columns, lines;  /* the part that shows the picture; the rest is padding */
+  int channels;                   /* 3 or 1, of the input */
+  bool yuv, bgr;
+  float gain, offset, red_v, green_u, green_v, blue_u;
+  float mean[3], scale[3], pad[3];
+  FvDtype dtype;                  /* f32, u8 or i8 */
+  int64_t channel_stride, row_stride, column_stride; /* elements */
+} FvVkPicture;
+/* Makes a frame ready for pictures of one kind. FV_ERR_UNSUPPORTED when the device cannot take them. Allocates; the frame must not be in flight. */
+int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err);
+/* Copies the rows that are needed and makes the next submit convert them, in place of the first input. Returns the bytes copied. */
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides);
+
+/* Gets a frame ready to list candidates among the locations of its outputs, and for this threshold to begin with. Once per frame of a runner;
+ * FV_ERR_UNSUPPORTED when it cannot. */
+int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err);
+/* Makes the next submit list the locations whose score may reach the threshold, in place of reading outputs back. */
+int fv_vk_runner_choose(FvVkRunner *runner, int frame, float threshold, FvError *err);
+/* After the wait: 1 when bits of chosen tell the locations whose values are now where fv_vk_runner_output says, 0 when there were too many and all
+ * outputs are there instead. *bytes is what was read. */
+int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t *bytes, FvError *err);
+
 /* Nanoseconds per step of a frame that was waited for; zeros when the device has no time stamps. */
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns);
 

@@ -4,7 +4,7 @@
 
 #define TYPE_F32 1
 #define TYPE_F16 2
-#define TYPE_F64 3 /* moved, never computed with */
+#define TYPE_F64 3 /* computed with where the device can, else moved */
 #define TYPE_BF16 4
 #define TYPE_I8 5
 #define TYPE_U8 6
@@ -15,6 +15,7 @@
 #define TYPE_I64 11
 #define TYPE_U64 12
 #define TYPE_BOOL 13
+#define IS_FLOAT(type) ((type) <= TYPE_BF16)
 
 /* What an operation computes with. */
 #define CLASS_BITS 0 /* moves elements as they are */

@@ -27,6 +27,11 @@ static void test_f16_values(void) {
 }
 
 /* Between neighbours: below the middle goes down, above goes up, the middle goes to the even one. */
+static void test_f16_wide(void) {
+  for (unsigned bits = 0; bits < 65536; bits++)
+    g_assert_cmphex(fv_f32_to_bits(fv_f16_to_f32_wide((uint16_t)bits)), ==, fv_f32_to_bits(fv_f16_to_f32((uint16_t)bits)));
+}
+
 static void test_f16_rounding(void) {
   for (int bits = 0; bits < 0x7bff; bits++) {
     double low = f16_by_definition((uint16_t)bits), high = f16_by_definition((uint16_t)(bits + 1)), middle = (low + high) / 2;
@@ -60,6 +65,7 @@ static void test_bf16(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/half/all-binary16-values", test_f16_values);
+  g_test_add_func("/half/binary16-without-branches-is-the-same", test_f16_wide);
   g_test_add_func("/half/binary16-rounds-to-even", test_f16_rounding);
   g_test_add_func("/half/all-bfloat16-values", test_bf16);
   return g_test_run();

@@ -143,7 +143,7 @@ static void expect_meaning(gsize at, guint8 value, int code, const char *word) {
 
 static void test_meaning(void) {
   gsize table = FV_FORMAT_HEADER_BYTES;
-  expect_meaning(FV_HEADER_VERSION, 2, FV_ERR_UNSUPPORTED, "version 2");
+  expect_meaning(FV_HEADER_VERSION, 1, FV_ERR_UNSUPPORTED, "version 1");
   expect_meaning(FV_HEADER_FLAGS, 1, FV_ERR_UNSUPPORTED, "features (0x1)");
   expect_meaning(FV_HEADER_COUNT, 0, FV_ERR_LIMIT, "0 sections");
   expect_meaning(FV_HEADER_COUNT + 1, 1, FV_ERR_LIMIT, "sections, not 1 to 16");
@@ -212,6 +212,30 @@ static void test_notes(void) {
   fv_model_destroy(&model);
 }
 
+static void test_scores(void) {
+  static const FvNote calibration[] = {{"pictures", "64"}};
+  FvScoreHistogram scores[2] = {{.group = "all"}, {.group = "person"}};
+  for (int bin = 0; bin < FV_SCORE_BINS; bin++) scores[0].counts[bin] = (int64_t)1 << bin % 63, scores[1].counts[bin] = bin * 1000;
+  g_autofree char *path = support_small_file("scores.fovea", &(FvContainerParams){.scores = scores, .score_count = 2, .calibration = calibration, .calibration_count = 1});
+  FvContainerInfo info;
+  FvError err;
+  if (fv_container_verify(path, NULL, &info, &err) < 0) g_error("%s", err.message);
+  g_assert_cmpint(info.calibration_count, ==, 1);
+  g_assert_cmpstr(info.calibration[0].value, ==, "64");
+  g_assert_cmpint(info.score_count, ==, 2);
+  for (int i = 0; i < 2; i++) {
+    g_assert_cmpstr(info.scores[i].group, ==, scores[i].group);
+    g_assert_cmpmem(info.scores[i].counts, sizeof info.scores[i].counts, scores[i].counts, sizeof scores[i].counts);
+  }
+  fv_container_info_finish(&info);
+  FvModel *model = support_small_model();
+  scores[1].counts[3] = -1;
+  g_assert_cmpint(fv_container_write(model, path, &(FvContainerParams){.scores = scores, .score_count = 2}, &err), ==, FV_ERR_INVALID);
+  scores[0].group = "";
+  g_assert_cmpint(fv_container_write(model, path, &(FvContainerParams){.scores = scores, .score_count = 2}, &err), ==, FV_ERR_LIMIT);
+  fv_model_destroy(&model);
+}
+
 static void test_recognised(void) {
   g_autofree char *path = support_small_file("is.fovea", NULL), *text = support_path("text.fovea");
   g_assert_true(fv_container_is(path));
@@ -231,6 +255,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/container/file/unknown-sections-are-passed-over", test_unknown_section);
   g_test_add_func("/container/file/writing-is-atomic", test_atomic);
   g_test_add_func("/container/file/notes", test_notes);
+  g_test_add_func("/container/file/calibration-and-scores", test_scores);
   g_test_add_func("/container/file/recognised-by-its-first-bytes", test_recognised);
   int result = g_test_run();
   support_finish();

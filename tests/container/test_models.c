@@ -169,7 +169,7 @@ static void test_description(void) {
 static void decode(const guint8 *graph, size_t graph_size, const guint8 *weights, size_t weight_size) {
   FvModelFile file = {0};
   FvError err = {0};
-  if (fv_graph_decode(graph, graph_size, weights, weight_size, &file, &err) < 0) {
+  if (fv_graph_decode(graph, graph_size, (FvWeightBytes){weights, weight_size, false}, &file, NULL, &err) < 0) {
     g_assert_cmpstr(err.message, !=, "");
     return;
   }
@@ -186,11 +186,11 @@ static void test_hostile_graph(void) {
   build_small(&build);
   GBytes *bytes = build_pack(&build);
   g_assert_cmpint(fv_onnx_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, &file, &err), ==, 0);
-  g_assert_cmpint(fv_graph_encode(file.graph, &(FvGraphHead){"test", 13}, FV_WEIGHTS_F32, &graph, &weights, &err), ==, 0);
+  g_assert_cmpint(fv_graph_encode(file.graph, &(FvGraphHead){"test", 13}, FV_WEIGHTS_F32, &(FvCoderLimits){0}, &graph, &weights, &err), ==, 0);
   fv_graph_destroy(&file.graph);
   for (size_t at = 0; at < graph.size; at++) {
     guint8 *exact = g_memdup2(graph.data, at), kept = graph.data[at];
-    g_assert_cmpint(fv_graph_decode(exact, at, weights.data, weights.size, &file, &err), <, 0);
+    g_assert_cmpint(fv_graph_decode(exact, at, (FvWeightBytes){weights.data, weights.size, false}, &file, NULL, &err), <, 0);
     g_free(exact);
     for (int bit = 0; bit < 8; bit++) {
       graph.data[at] = kept ^ (guint8)(1u << bit);
@@ -198,7 +198,7 @@ static void test_hostile_graph(void) {
     }
     graph.data[at] = kept;
   }
-  for (size_t size = 0; size < weights.size; size++) g_assert_cmpint(fv_graph_decode(graph.data, graph.size, weights.data, size, &file, &err), <, 0);
+  for (size_t size = 0; size < weights.size; size++) g_assert_cmpint(fv_graph_decode(graph.data, graph.size, (FvWeightBytes){weights.data, size, false}, &file, NULL, &err), <, 0);
   fv_bytes_finish(&graph);
   fv_bytes_finish(&weights);
   g_bytes_unref(bytes);

@@ -13,6 +13,7 @@
 typedef struct KernelCase {
   const char *name, *op, *domain, *inputs, *attributes;
   int opset;
+  int outputs; /* 0: one */
   FvActivation activation;
   bool bench; /* a shape that real models spend time in */
 } KernelCase;

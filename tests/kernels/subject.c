@@ -162,7 +162,7 @@ bool subject_create(Subject *s, const KernelCase *test, Layout in, Layout out) {
   s->graph = fv_graph_create();
   s->input_count = 1;
   for (const char *at = test->inputs; *at; at++) s->input_count += *at == ' ';
-  s->output_count = strcmp(test->op, "Split") == 0 ? 2 : 1;
+  s->output_count = test->outputs ? test->outputs : 1;
   s->node = fv_graph_add_node(s->graph, op, test->name, test->opset ? test->opset : 13, s->input_count, s->output_count);
   const char *at = test->inputs;
   for (int i = 0; i < s->input_count; i++) {
@@ -292,9 +292,9 @@ static bool is_close_half(double got, double want, double scale) {
   return fabs(got - want) <= 1.5e-3 * (fabs(want) + scale) + 1e-7;
 }
 
-/* Rounding grows with the size of the terms that were added; of other operators with the size of the result. */
-static bool is_close(double got, double want, double scale, FvDtype dtype, bool quantised) {
-  if (dtype != FV_DTYPE_F32) return fabs(got - want) <= (quantised && (dtype == FV_DTYPE_I8 || dtype == FV_DTYPE_U8) ? 1 : 0);
+/* Only fp32 is rounded; whole numbers are what the reference says, those of quantised operators too. Rounding grows with the size of the terms that were added; of other operators with the size of the result. */
+static bool is_close(double got, double want, double scale, FvDtype dtype) {
+  if (dtype != FV_DTYPE_F32) return got == want;
   if (got == want || (isnan(got) && isnan(want))) return true;
   return fabs(got - want) <= 4e-6 * (fabs(want) + scale) + 1e-30;
 }
@@ -303,7 +303,6 @@ static const char *check_output(Subject *s, int index) {
   static char text[256];
   const FvTensor *got = &s->outputs[index].tensor, *want = &s->expected[index].tensor, *scale = &s->scale[index].tensor;
   size_t size = fv_dtype_size(got->dtype);
-  bool quantised = s->node->op->kind >= FV_OP_QUANTIZE && s->node->op->kind <= FV_OP_QLINEAR_GLOBAL_AVERAGE_POOL;
   int64_t at[FV_MAX_RANK] = {0};
   if (fv_tensor_count(got)) {
     do {
@@ -311,7 +310,7 @@ static const char *check_output(Subject *s, int index) {
       double g = fv_load_f64(got, o), w = fv_load_f64(want, fv_offset(want, at));
       double magnitude = scale->data ? fv_load_f64(scale, fv_offset(scale, at)) : 0.25;
       bool half = s->halved && fv_dtype_is_float(got->dtype);
-      if (half ? !is_close_half(g, w, magnitude) && !(isnan(g) && isnan(w)) : !is_close(g, w, magnitude, got->dtype, quantised)) {
+      if (half ? !is_close_half(g, w, magnitude) && !(isnan(g) && isnan(w)) : !is_close(g, w, magnitude, got->dtype)) {
         snprintf(text, sizeof text, "output %d at [%d,%d,%d,%d] is %.9g, the reference says %.9g", index, (int)at[0], (int)at[1], (int)at[2], (int)at[3], g, w);
         return text;
       }

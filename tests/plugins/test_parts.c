@@ -10,7 +10,7 @@
 
 static void add_total(FoveaStats *stats, guint64 ns) {
   const guint64 times[FOVEA_STAGE_COUNT] = {0, 0, 0, ns};
-  fovea_stats_add_times(stats, times);
+  fovea_stats_add_analysis(stats, times, 2 * ns, ns);
 }
 
 static void quantiles_look_back_on_the_window(void) {
@@ -25,6 +25,13 @@ static void quantiles_look_back_on_the_window(void) {
   for (guint i = 0; i < FOVEA_STATS_WINDOW; i++)
     add_total(&stats, 7);
   g_assert_cmpuint(fovea_stats_quantile(&stats, FOVEA_STAGE_TOTAL, 1.0), ==, 7);
+  GstStructure *structure = gst_structure_new_empty("stats");
+  guint64 uploaded = 0, read = 0;
+  fovea_stats_fill(&stats, structure);
+  g_assert_true(gst_structure_get_uint64(structure, "uploaded-bytes", &uploaded) && gst_structure_get_uint64(structure, "read-bytes", &read));
+  g_assert_cmpuint(uploaded, ==, 14);
+  g_assert_cmpuint(read, ==, 7);
+  gst_structure_free(structure);
   fovea_stats_finish(&stats);
 }
 

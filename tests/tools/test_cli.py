@@ -79,6 +79,22 @@ def test_devices(tmp):
     assert rc == 0 and devices[0]['id'] == 'cpu' and devices[0]['usable'] is True
     rc, out, err = fovea('devices')
     assert rc == 0 and out.startswith('cpu ')
+    for device in devices[1:]:
+        if device['usable']:
+            vulkan = device['vulkan']
+            assert vulkan['load_path'] in ('texel', 'storage') and 'basic' in vulkan['subgroup_operations'] and vulkan['memory_bytes'] > 0, device
+
+
+def test_devices_are_timed_on_a_model(tmp):
+    model = write(tmp + '/sum.onnx', sum_model())
+    rc, out, err = fovea('devices', '--model', model, '--json')
+    found = json.loads(out)
+    assert rc == 0 and [t['device'] for t in found['timings']] == [d['id'] for d in found['devices']], out
+    assert sum(t['chosen'] for t in found['timings']) == 1 and found['timings'][0]['ms'] > 0, out
+    rc, out, err = fovea('devices', '--model', model)
+    assert rc == 0 and out.count('takes it') == 1, out
+    refuses(1, 'No such file', 'devices', '--model', tmp + '/none.onnx')
+    refuses(2, 'threads must be', 'devices', '--model', model, '--threads', '-1')
 
 
 def test_infer_writes_outputs_by_safe_names(tmp):
@@ -159,7 +175,7 @@ def test_every_json_key_is_documented(tmp):
     with open(os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'docs', 'commands.md')) as file:
         page = file.read()
     model = write(tmp + '/sum.onnx', sum_model())
-    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices']):
+    for args in (['inspect', model], ['bench', model, '--runs', '1', '--profile'], ['devices', '--model', model]):
         rc, out, err = fovea(*args, '--json')
         assert rc == 0, err
         section = page.split('\n## %s\n' % args[0])[1].split('\n## ')[0] + page.split('\n## inspect\n')[1].split('\n## ')[0]

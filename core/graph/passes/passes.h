@@ -7,7 +7,7 @@
 #include "ir/op.h"
 #include "ops/params.h"
 
-/* All passes in order. fuse false: only what every device needs (constants folded, no-ops removed). */
+/* All passes in order. fuse false: only what every device needs (constants folded, no-ops removed); quantised graphs then compute in floats. */
 int fv_passes_run(FvGraph *graph, bool fuse, FvError *err);
 
 /* Each returns how many places it changed, or a negative code when memory is out. */
@@ -18,6 +18,10 @@ int fv_pass_fuse_gates(FvGraph *graph);        /* x * sigmoid(x), x * hard_sigmo
 int fv_pass_fuse_residual(FvGraph *graph);     /* Conv + Add */
 int fv_pass_fuse_activation(FvGraph *graph);   /* activations behind ops that take one */
 int fv_pass_fuse_shuffle(FvGraph *graph);      /* Reshape-Transpose-Reshape to ChannelShuffle, Concat + shuffle to an interleave */
+
+/* Operators on integers for what is written as float operators between DequantizeLinear and QuantizeLinear. Results differ from the float form by
+ * rounding to the output's steps. Errors are set. */
+int fv_pass_integers(FvGraph *graph, FvError *err);
 
 /* No part of fv_passes_run: for devices that keep floats as fp16, after everything else. */
 int fv_pass_halve(FvGraph *graph);

@@ -62,6 +62,10 @@ int fv_passes_run(FvGraph *graph, bool fuse, FvError *err) {
     if (always[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while simplifying the graph");
     fv_pass_sweep(graph);
   }
+  int result = fuse ? fv_pass_integers(graph, err) : 0;
+  if (result >= 0) result = fv_graph_fold_constants(graph, err); /* weights that no integer operator takes, too */
+  if (result < 0) return result;
+  fv_pass_sweep(graph);
   for (size_t i = 0; fuse && i < sizeof fusing / sizeof fusing[0]; i++) {
     if (fusing[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while fusing operators");
     fv_pass_sweep(graph);

@@ -9,24 +9,39 @@ extern "C" {
 #endif
 
 #define FV_MAX_CONTAINER_SECTIONS 16
-#define FV_MAX_NOTES 64         /* of provenance, and of the accuracy record */
+#define FV_MAX_NOTES 64         /* of provenance, of the accuracy record, and of the calibration summary */
 #define FV_MAX_NOTE_BYTES 4095  /* of one value */
 
 typedef struct FvNote {
   const char *key, *value;
 } FvNote;
 
+#define FV_SCORE_BINS 64
+#define FV_MAX_SCORE_GROUPS 256
+
+/* How often which score was seen on the calibration pictures, so that drift can be told later: bin i counts scores from i/64 up to (i + 1)/64, the last one 1 too. */
+typedef struct FvScoreHistogram {
+  const char *group; /* "all", or a class or group of classes; 1 to 63 bytes, clean UTF-8 */
+  int64_t counts[FV_SCORE_BINS];
+} FvScoreHistogram;
+
 typedef enum FvWeightKind { FV_WEIGHTS_F32 = 0, FV_WEIGHTS_F16 } FvWeightKind;
 
 typedef struct FvContainerParams {
   FvWeightKind weights;    /* how f32 weights of convolutions and matrix products are stored; everything else stays as it is */
-  const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: the
-                              smallest that decodes in a few milliseconds */
+  const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: for each
+                              tensor the smallest, as long as all together decode within decode_ms */
+  double decode_ms;        /* of auto, on one thread and by a fixed model of the coders' speeds, so that the same model gives the same file everywhere; 0: 3 ns
+                              for each element of the weights, with which loading takes no longer than that of the ONNX file; negative: no limit */
   const char *sign_key;    /* file with a signing key; NULL: not signed */
   bool encrypt;            /* graph, weights and description, with the key that the environment names */
   const char *command;     /* for the provenance; may be NULL */
   const FvNote *accuracy;  /* what was measured, and on what */
   int accuracy_count;
+  const FvNote *calibration; /* with what ranges were found: pictures, method */
+  int calibration_count;
+  const FvScoreHistogram *scores; /* of the calibration pictures */
+  int score_count;
 } FvContainerParams;
 
 /* The names of the coders there are, by index from 0; NULL at the end. */
@@ -56,14 +71,28 @@ typedef struct FvContainerInfo {
   char signer_name[64]; /* as the trusted key's file says */
   int section_count;
   FvSectionInfo sections[FV_MAX_CONTAINER_SECTIONS];
-  FvNote *provenance, *accuracy; /* owned; where the file came from, and what was measured */
-  int provenance_count, accuracy_count;
+  FvNote *provenance, *accuracy, *calibration; /* owned; where the file came from, what was measured, how it was calibrated */
+  int provenance_count, accuracy_count, calibration_count;
+  FvScoreHistogram *scores;                    /* owned */
+  int score_count;
 } FvContainerInfo;
 
 /* Verifies a file in constant memory. trusted_keys is a directory of public keys; NULL: the user's and the system's. On success release *info with
  * fv_container_info_finish. */
 FV_API int fv_container_verify(const char *path, const char *trusted_keys, FvContainerInfo *info, FvError *err);
 FV_API void fv_container_info_finish(FvContainerInfo *info);
+
+/* What the constants of one operator take in a .fovea file; those of a DequantizeLinear belong to the operator that uses them. */
+typedef struct FvLayerBytes {
+  const char *node, *operation; /* owned by the model */
+  double bytes;                 /* of all its constants; those that several operators use count for the first */
+  int64_t weights;              /* elements of the largest constant; what follows is of that one */
+  FvDtype dtype;
+  double weight_bits;           /* stored, for each of them */
+  const char *form, *coder;     /* "plain", "half" …; "rans", or one for each byte of an element: "range+none" */
+} FvLayerBytes;
+/* Operators that have constants, in the order in which they run. Returns how many there are, which may be more than capacity; 0 for other files. */
+FV_API int fv_container_layers(const FvModel *model, FvLayerBytes *layers, int capacity);
 
 /* Does the file begin like a .fovea file? False, too, when it cannot be read. */
 FV_API bool fv_container_is(const char *path);

@@ -75,6 +75,7 @@ typedef struct FvModelInfo {
   int64_t file_bytes;
   int64_t parameters;        /* elements of all weights */
   int node_count;            /* operators in the file */
+  const char *sha256;        /* of the file's bytes (not of ONNX external data), 64 hexadecimal digits */
 } FvModelInfo;
 FV_API FvModelInfo fv_model_info(const FvModel *model);
 

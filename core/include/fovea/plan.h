@@ -25,6 +25,7 @@ typedef enum FvPlanFlags {
   FV_PLAN_REFERENCE = 1 << 0, /* reference kernels only: slow, and what every other kernel is checked against */
   FV_PLAN_NO_FUSION = 1 << 1, /* keep the graph's operators apart */
   FV_PLAN_PROFILE = 1 << 2,   /* sessions time every step, see fv_session_step_ns */
+  FV_PLAN_NO_MEASURE = 1 << 3, /* "auto" takes what it remembers, else the CPU: for programs that run a model once */
 } FvPlanFlags;
 
 /* How floats lie in memory and are computed with. The CPU computes in fp32, whatever is asked for; fv_plan_info says what came of it. */
@@ -38,7 +39,10 @@ FV_API int fv_precision_from_name(const char *name);
 FV_API const char *fv_precision_name(FvPrecision precision);
 
 typedef struct FvPlanParams {
-  const char *device; /* "cpu", "vulkan", "vulkan:N", "auto"; NULL is "auto": the CPU, until devices are timed on the model */
+  /* "cpu", "vulkan", "vulkan:N", "vulkan:NAME" or "auto", which NULL is too. "auto" is what the environment's FOVEA_DEVICE names, where it is set; else the
+   * device that runs this model fastest. It is measured once, which can take seconds, and remembered in the cache folder for this model, shapes, machine and
+   * drivers. Where the CPU needs at most 5 ms a run nothing else is tried. docs/vulkan.md tells the rest. */
+  const char *device;
   int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
   unsigned flags;     /* FvPlanFlags */
   const FvNamedTensor *constants; /* graph inputs fixed at load, copied; see fv_model_input_is_shape */
@@ -57,15 +61,29 @@ FV_API FvModel *fv_plan_model(const FvPlan *plan); /* borrowed */
 
 typedef struct FvPlanInfo {
   const char *device;      /* "cpu" */
+  const char *choice;      /* what "auto" knew of it, "12.3 ms a run, cpu 40.1 ms"; empty for a device that was asked for */
   const char *instructions; /* the best instruction set used: "avx2", "neon", "reference" */
   FvPrecision precision;   /* FP32 or FP16 */
   int threads;
   int step_count;
   int64_t macs;            /* multiply-accumulates per run */
   int64_t weight_bytes;    /* packed weights, shared by all sessions */
-  int64_t session_bytes;   /* activations and scratch of one session */
+  int64_t session_bytes;   /* activations and scratch of one session, with staging_bytes */
+  int64_t staging_bytes;   /* copies of inputs and outputs for a device that does not share the host's memory */
 } FvPlanInfo;
 FV_API FvPlanInfo fv_plan_info(const FvPlan *plan);
+
+/* How a device did in the measurement that "auto" decides by. */
+typedef struct FvDeviceTiming {
+  char device[32];   /* as in FvDeviceInfo */
+  char name[128];
+  double ms;         /* its best run; 0: it was not timed */
+  bool chosen;
+  char reason[160];  /* why it was chosen or not */
+} FvDeviceTiming;
+/* Measures the model on all devices now, whatever is remembered and however fast the CPU is, and remembers the result: "auto" follows it from then on.
+ * Writes up to capacity rows and returns how many there are. params->device is not looked at. Errors: those of fv_plan_create when no device can run it. */
+FV_API int fv_devices_measure(FvModel *model, const FvPlanParams *params, FvDeviceTiming *table, int capacity, FvError *err);
 
 typedef struct FvStepInfo {
   const char *name;     /* node name, or the output's when it has none */
@@ -97,7 +115,8 @@ typedef struct FvDetectParams {
 } FvDetectParams;
 #define fv_detect_params(...) ((FvDetectParams){__VA_ARGS__})
 
-/* Frame to boxes: converts, runs, decodes, suppresses. Writes at most `capacity` detections, best scores first, into found and returns
+/* Frame to boxes: converts, runs, decodes, suppresses. The session's inputs and outputs need not hold the frame and its raw outputs afterwards: a device may
+ * have kept them. Writes at most `capacity` detections, best scores first, into found and returns
  * their number. params may be NULL. Classifiers give one detection per class over the threshold that spans the frame. */
 FV_API int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found,
                              int capacity, FvError *err);
@@ -106,6 +125,10 @@ typedef struct FvTiming {
   uint64_t preprocess_ns, infer_ns, postprocess_ns; /* of the last fv_session_detect */
 } FvTiming;
 FV_API FvTiming fv_session_timing(const FvSession *session);
+typedef struct FvTraffic {
+  uint64_t uploaded_bytes, read_bytes; /* to the device and back, of the last run or fv_session_detect; 0 on the CPU. Where memory is shared: what was touched */
+} FvTraffic;
+FV_API FvTraffic fv_session_traffic(const FvSession *session);
 /* Nanoseconds that a step took in the last run; 0 without FV_PLAN_PROFILE. */
 FV_API uint64_t fv_session_step_ns(const FvSession *session, int step);
 

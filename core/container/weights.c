@@ -1,0 +1,161 @@
+#include "container/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/threads.h"
+
+enum { SLACK = 64, BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
+
+static int no_memory(FvError *err) { return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory"); }
+
+/* Borrowing keeps the whole section in memory: it pays when most of it is borrowed. */
+static bool decide_to_borrow(const FvWeightLoad *load) {
+  uint64_t in_place = 0;
+  for (int i = 0; i < load->block_count; i++)
+    if (fv_block_in_place(&load->blocks[i], load->section.data)) in_place += load->blocks[i].streams[0].size;
+  return load->section.stays && in_place > load->section.size / 2;
+}
+
+int fv_weights_open(FvWeightLoad *load, FvWeightBytes section, FvByteReader *reader, FvError *err) {
+  *load = (FvWeightLoad){.section = section};
+  uint32_t count = fv_read_count(reader, FV_MAX_BLOCKS);
+  if (reader->failed) return fv_error_set(err, FV_ERR_FORMAT, "section 'graph' is malformed in its list of blocks");
+  load->blocks = calloc((size_t)count + 1, sizeof *load->blocks);
+  load->uses = calloc((size_t)count + 1, sizeof *load->uses);
+  if (!load->blocks || !load->uses) return no_memory(err);
+  load->block_count = (int)count;
+  for (uint32_t i = 0; i < count; i++) load->uses[i].first = load->uses[i].last = -1;
+  int result = fv_blocks_read(reader, load->blocks, count, section.size, err);
+  load->borrows = result == 0 && decide_to_borrow(load);
+  return result;
+}
+
+void fv_weights_finish(FvWeightLoad *load) {
+  free(load->blocks);
+  free(load->uses);
+  free(load->tensors);
+  *load = (FvWeightLoad){0};
+}
+
+static bool grow(FvWeightLoad *load) {
+  int capacity = load->capacity ? 2 * load->capacity : 256;
+  FvWeightTensor *grown = load->count < load->capacity ? load->tensors : realloc(load->tensors, sizeof *grown * (size_t)capacity);
+  if (!grown) return false;
+  if (load->count == load->capacity) load->capacity = capacity;
+  load->tensors = grown;
+  return true;
+}
+
+static const uint8_t *borrowed(const FvWeightLoad *load, const FvWeightTensor *it) {
+  const FvBlock *block = &load->blocks[it->block];
+  const uint8_t *elements = fv_block_in_place(block, load->section.data);
+  uint64_t bytes = (uint64_t)fv_tensor_count(it->tensor) * block->kind.width;
+  bool fits = load->borrows && elements && it->storage.form == FV_STORAGE_PLAIN && it->tensor->dtype != FV_DTYPE_BOOL && bytes >= BORROW_BYTES;
+  const uint8_t *at = fits ? elements + it->first * block->kind.width : NULL;
+  return at && (uintptr_t)at % block->kind.width == 0 ? at : NULL;
+}
+
+int fv_weights_take(FvWeightLoad *load, FvArena *arena, FvTensor *tensor, const FvStorage *storage, int index) {
+  struct FvWeightUse *use = &load->uses[index];
+  uint64_t count = (uint64_t)fv_tensor_count(tensor);
+  if (count > load->blocks[index].count - use->taken) return FV_ERR_FORMAT;
+  if (!grow(load)) return FV_ERR_NO_MEMORY;
+  FvWeightTensor *it = &load->tensors[load->count];
+  *it = (FvWeightTensor){tensor, *storage, use->taken, index, -1};
+  const uint8_t *in_place = borrowed(load, it);
+  tensor->data = in_place ? (void *)(uintptr_t)in_place : fv_arena_alloc(arena, (size_t)(count * fv_dtype_size(tensor->dtype)) + SLACK);
+  if (!tensor->data) return FV_ERR_NO_MEMORY;
+  if (use->last < 0) use->first = load->count;
+  else load->tensors[use->last].next = load->count;
+  use->last = load->count++;
+  use->taken += count;
+  return 0;
+}
+
+/* --- decoding --- */
+
+static int unpack_block(const FvWeightLoad *load, int index, const uint8_t *elements, FvError *err) {
+  const FvBlock *block = &load->blocks[index];
+  for (int i = load->uses[index].first; i >= 0; i = load->tensors[i].next) {
+    const FvWeightTensor *it = &load->tensors[i];
+    const uint8_t *from = elements + it->first * block->kind.width;
+    if (from != it->tensor->data && !fv_storage_unpack(&it->storage, from, block->kind.width, it->tensor))
+      return fv_error_set(err, FV_ERR_FORMAT, "it has elements without a meaning; the data is damaged");
+  }
+  return 0;
+}
+
+static int decode_block(const FvWeightLoad *load, int index, FvError *err) {
+  const FvBlock *block = &load->blocks[index];
+  const FvWeightTensor *first = &load->tensors[load->uses[index].first];
+  const uint8_t *in_place = fv_block_in_place(block, load->section.data);
+  if (in_place) return unpack_block(load, index, in_place, err);
+  if (first->next < 0 && first->storage.form == FV_STORAGE_PLAIN && first->tensor->dtype != FV_DTYPE_BOOL)
+    return fv_block_decode(block, load->section.data, first->tensor->data, err);
+  uint8_t *elements = malloc((size_t)block->count * block->kind.width);
+  int result = elements ? fv_block_decode(block, load->section.data, elements, err) : no_memory(err);
+  if (result == 0) result = unpack_block(load, index, elements, err);
+  free(elements);
+  return result;
+}
+
+typedef struct Job {
+  const FvWeightLoad *load;
+  int *results; /* by block */
+} Job;
+
+static void run_part(void *arg, int part) {
+  const Job *job = arg;
+  job->results[part] = decode_block(job->load, part, NULL);
+}
+
+static int decode_all(const FvWeightLoad *load, FvError *err) {
+  Job job = {load, calloc((size_t)load->block_count + 1, sizeof *job.results)};
+  int result = 0;
+  if (!job.results) return no_memory(err);
+  if (load->section.size >= PARALLEL_BYTES) fv_pool_reserve_some();
+  fv_pool_run(load->block_count, run_part, &job);
+  for (int i = 0; result == 0 && i < load->block_count; i++)
+    if (job.results[i] < 0) { /* once more for the words: parts cannot share one error */
+      result = decode_block(load, i, err);
+      fv_error_prefix(err, "section 'weights', block %d", i);
+    }
+  free(job.results);
+  return result;
+}
+
+int fv_weights_decode(const FvWeightLoad *load, FvError *err) {
+  for (int i = 0; i < load->block_count; i++)
+    if (load->uses[i].taken != load->blocks[i].count)
+      return fv_error_set(err, FV_ERR_FORMAT, "section 'weights': of the %llu elements of block %d the tensors take %llu", (unsigned long long)load->blocks[i].count, i,
+                          (unsigned long long)load->uses[i].taken);
+  return decode_all(load, err);
+}
+
+/* --- telling --- */
+
+static const char *coders_of(const FvBlock *block, FvArena *arena) {
+  const char *text = fv_coder_name((int)block->streams[block->stream_count - 1].coder);
+  for (int k = block->stream_count - 2; text && k >= 0; k--) text = fv_arena_printf(arena, "%s+%s", text, fv_coder_name((int)block->streams[k].coder));
+  return text;
+}
+
+bool fv_weights_describe(const FvWeightLoad *load, FvModelFile *file) {
+  FvArena *arena = &file->graph->arena;
+  file->stored = fv_arena_array(arena, (size_t)load->count, sizeof *file->stored);
+  if (!file->stored) return false;
+  for (int i = 0; i < load->block_count; i++) {
+    const FvBlock *block = &load->blocks[i];
+    const char *coders = coders_of(block, arena);
+    double bytes = 0;
+    if (!coders) return false;
+    for (int k = 0; k < block->stream_count; k++) bytes += (double)block->streams[k].size;
+    for (int t = load->uses[i].first; t >= 0; t = load->tensors[t].next) {
+      const FvWeightTensor *it = &load->tensors[t];
+      file->stored[t] = (FvStoredConstant){it->tensor, fv_storage_name(it->storage.form), coders, bytes * (double)fv_tensor_count(it->tensor) / (double)block->count};
+    }
+  }
+  file->stored_count = load->count;
+  return true;
+}

@@ -1,0 +1,187 @@
+#include "vulkan/picture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "push/frame.h"
+
+_Static_assert(FRAME_SAMPLERS == FV_VK_MAX_SAMPLERS, "a picture has as many samplers as the shader has tables");
+
+enum { WORD = 4 };
+
+static int64_t rounded(int64_t bytes) { return (bytes + 15) / 16 * 16; }
+
+/* --- where everything lies --- */
+
+static int highest_row(const FvVkPicture *picture, int plane) {
+  int highest = -1;
+  for (int s = 0; s < picture->sampler_count; s++) {
+    const FvVkSampler *sampler = &picture->samplers[s];
+    for (int y = 0; y < picture->lines && sampler->plane == plane; y++)
+      if (sampler->row[y] + sampler->row_step > highest) highest = sampler->row[y] + sampler->row_step;
+  }
+  return highest;
+}
+
+/* Lists the rows of one plane that are taken; a picture made smaller leaves many out. place[row] becomes the row's number among them. */
+static int list_rows(FvVkPlaneRows *rows, const FvVkPicture *picture, int plane, int32_t *place, int highest) {
+  for (int s = 0; s < picture->sampler_count; s++) {
+    const FvVkSampler *sampler = &picture->samplers[s];
+    if (sampler->plane != plane) continue;
+    rows->row_bytes = sampler->row_bytes;
+    for (int y = 0; y < picture->lines; y++) place[sampler->row[y]] = place[sampler->row[y] + sampler->row_step] = 1;
+  }
+  for (int row = 0; row <= highest; row++)
+    if (place[row]) place[row] = rows->count++;
+  rows->rows = malloc(((size_t)rows->count + 1) * sizeof *rows->rows);
+  if (!rows->rows) return FV_ERR_NO_MEMORY;
+  for (int s = 0; s < picture->sampler_count; s++) {
+    const FvVkSampler *sampler = &picture->samplers[s];
+    for (int y = 0; y < picture->lines && sampler->plane == plane; y++)
+      for (int row = sampler->row[y]; row <= sampler->row[y] + sampler->row_step; row++) rows->rows[place[row]] = row;
+  }
+  return 0;
+}
+
+static int64_t table_words(const FvVkPicture *picture) { return 2 * (int64_t)picture->columns + 3 * (int64_t)picture->lines; }
+
+static void write_table(const FvVkPicture *picture, const FvVkSampler *sampler, const FvVkPlaneRows *rows, const int32_t *place, int32_t *table) {
+  int columns = picture->columns, lines = picture->lines;
+  memcpy(table, sampler->column, (size_t)columns * WORD);
+  memcpy(table + columns, sampler->column_weight, (size_t)columns * WORD);
+  table += 2 * columns;
+  for (int y = 0; y < lines; y++) {
+    table[y] = (int32_t)(rows->at + place[sampler->row[y]] * rows->pitch);
+    table[lines + y] = (int32_t)(rows->at + place[sampler->row[y] + sampler->row_step] * rows->pitch);
+  }
+  memcpy(table + 2 * lines, sampler->row_weight, (size_t)lines * WORD);
+}
+
+/* Rows by plane, and the tables. *bytes is what all takes; *words, malloc'ed, holds the tables. */
+static int lay_out(FvVkPictureIn *in, const FvVkPicture *picture, int64_t *bytes, int32_t **words) {
+  int64_t size = table_words(picture);
+  int result = 0;
+  *bytes = rounded(picture->sampler_count * size * WORD);
+  *words = calloc((size_t)(picture->sampler_count * size) + 1, WORD);
+  if (!*words) return FV_ERR_NO_MEMORY;
+  for (int p = 0; p < FV_VK_MAX_PLANES && result == 0; p++) {
+    FvVkPlaneRows *rows = &in->planes[p];
+    free(rows->rows);
+    *rows = (FvVkPlaneRows){.at = *bytes};
+    int highest = highest_row(picture, p);
+    int32_t *place = highest < 0 ? NULL : calloc((size_t)highest + 1, sizeof *place);
+    if (highest < 0) continue;
+    result = place ? list_rows(rows, picture, p, place, highest) : FV_ERR_NO_MEMORY;
+    rows->pitch = rounded(rows->row_bytes);
+    *bytes += rows->count * rows->pitch;
+    for (int s = 0; s < picture->sampler_count && result == 0; s++)
+      if (picture->samplers[s].plane == p) write_table(picture, &picture->samplers[s], rows, place, *words + s * size);
+    free(place);
+  }
+  return result;
+}
+
+/* --- memory and commands --- */
+
+static int make_memory(FvVkPictureIn *in, const FvVkProgram *program, const FvVkBuffer *arena, int64_t bytes, FvError *err) {
+  FvVkDevice *device = program->device;
+  if (in->samples.handle && in->samples.size >= (VkDeviceSize)bytes) return 0;
+  if (in->descriptors) device->vk.DestroyDescriptorPool(device->handle, in->descriptors, NULL);
+  in->descriptors = VK_NULL_HANDLE;
+  fv_vk_buffer_destroy(device, &in->upload);
+  fv_vk_buffer_destroy(device, &in->samples);
+  in->texel = program->texel && fv_vk_fits_texel(device, FV_VK_FLOAT_VIEWS, bytes + 64);
+  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, FV_VK_NO_VIEWS, "memory for pictures", &in->samples, err);
+  if (result == 0 && in->texel) result = fv_vk_buffer_view_words(device, &in->samples, err);
+  if (result == 0 && !in->samples.map) result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, FV_VK_NO_VIEWS, "memory to upload pictures from", &in->upload, err);
+  if (result == 0) result = fv_vk_set_create(device, arena, &in->samples, &in->descriptors, &in->set, err);
+  if (result < 0) { /* nothing half-made is found there next time */
+    fv_vk_buffer_destroy(device, &in->upload);
+    fv_vk_buffer_destroy(device, &in->samples);
+  }
+  return result;
+}
+
+static char *memory_of(const FvVkPictureIn *in) { return in->upload.map ? in->upload.map : in->samples.map; }
+
+static void fill_push(const FvVkPicture *p, const FvVkPort *port, struct FvFramePush *push) {
+  int64_t table = table_words(p);
+  *push = (struct FvFramePush){
+    .y_at = (int)(port->first / (int64_t)fv_dtype_size(p->dtype)), .channel_step = (int)p->channel_stride, .row_step = (int)p->row_stride, .column_step = (int)p->column_stride,
+    .width = p->width, .left = p->left, .top = p->top, .columns = p->columns, .lines = p->lines,
+    .table = {0, (int)table, (int)(2 * table)}, .gain = p->gain, .offset = p->offset, .red_v = p->red_v, .green_u = p->green_u, .green_v = p->green_v, .blue_u = p->blue_u,
+  };
+  memcpy(push->mean, p->mean, sizeof push->mean);
+  memcpy(push->scale, p->scale, sizeof push->scale);
+  memcpy(push->pad, p->pad, sizeof push->pad);
+}
+
+static int make_dispatch(const FvVkPictureIn *in, const FvVkProgram *program, const FvVkPicture *picture, FvVkDispatch *dispatch, FvError *err) {
+  struct FvFramePush push;
+  int sampler[3] = {0}, byte[3] = {0}, step[3] = {0}, components = 0;
+  for (int s = 0; s < picture->sampler_count; s++)
+    for (int k = 0; k < picture->samplers[s].components && components < 3; k++, components++) {
+      sampler[components] = s;
+      byte[components] = picture->samplers[s].byte[k];
+      step[components] = picture->samplers[s].step;
+    }
+  fill_push(picture, &program->inputs[0], &push);
+  FvVkLaunch launch = {
+    .shader = FV_SHADER_FRAME, .params = &push, .params_size = sizeof push, .invocations = (int64_t)picture->width * picture->height, .spec_count = 13,
+    .spec = {picture->dtype, (uint32_t)components, (uint32_t)picture->channels, picture->yuv, picture->bgr, (uint32_t)sampler[1], (uint32_t)sampler[2],
+             (uint32_t)byte[0], (uint32_t)byte[1], (uint32_t)byte[2], (uint32_t)step[0], (uint32_t)step[1], (uint32_t)step[2]},
+  };
+  return fv_vk_dispatch_make(program->device, in->texel, &launch, dispatch, err);
+}
+
+static int record(FvVkPictureIn *in, FvVkDevice *device, VkCommandPool pool, const FvVkDispatch *dispatch, int64_t bytes, FvError *err) {
+  VkResult result = in->commands ? VK_SUCCESS : fv_vk_commands_create(device, pool, &in->commands);
+  if (result == VK_SUCCESS) result = fv_vk_commands_begin(device, in->commands);
+  if (result == VK_SUCCESS) {
+    if (in->upload.handle) {
+      device->vk.CmdCopyBuffer(in->commands, in->upload.handle, in->samples.handle, 1, &(VkBufferCopy){0, 0, (VkDeviceSize)bytes});
+      fv_vk_barrier(device, in->commands, FV_VK_COPY, FV_VK_SHADER);
+    }
+    fv_vk_record_set(device, in->commands, in->set);
+    fv_vk_record_dispatch(device, in->commands, dispatch);
+    fv_vk_barrier(device, in->commands, FV_VK_SHADER, FV_VK_SHADER);
+    result = device->vk.EndCommandBuffer(in->commands);
+  }
+  return result == VK_SUCCESS ? 0 : fv_vk_failure(device, result, "preparing for pictures", err);
+}
+
+int fv_vk_picture_prepare(FvVkPictureIn *in, const FvVkProgram *program, const FvVkBuffer *arena, VkCommandPool pool, const FvVkPicture *picture, FvError *err) {
+  int64_t bytes = 0;
+  int32_t *tables = NULL;
+  FvVkDispatch dispatch;
+  if (program->input_count != 1 || !program->inputs[0].present) return fv_error_set(err, FV_ERR_UNSUPPORTED, "pictures need a model of one input");
+  int result = lay_out(in, picture, &bytes, &tables) < 0 ? fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory") : 0;
+  if (result == 0 && (bytes > INT32_MAX || !fv_vk_fits_storage(program->device, bytes + 64)))
+    result = fv_error_set(err, FV_ERR_UNSUPPORTED, "a picture of %lld bytes is more than device '%s' reaches", (long long)bytes, program->device->id);
+  if (result == 0) result = make_memory(in, program, arena, bytes, err);
+  if (result == 0) result = make_dispatch(in, program, picture, &dispatch, err);
+  if (result == 0) result = record(in, program->device, pool, &dispatch, bytes, err);
+  if (result == 0) memcpy(memory_of(in), tables, (size_t)(picture->sampler_count * table_words(picture)) * WORD);
+  free(tables);
+  return result;
+}
+
+int64_t fv_vk_picture_load(FvVkPictureIn *in, const uint8_t *const *planes, const int *strides) {
+  int64_t bytes = 0;
+  for (int p = 0; p < FV_VK_MAX_PLANES; p++) {
+    const FvVkPlaneRows *rows = &in->planes[p];
+    char *to = memory_of(in) + rows->at;
+    for (int i = 0; i < rows->count; i++, to += rows->pitch) memcpy(to, planes[p] + (ptrdiff_t)rows->rows[i] * strides[p], (size_t)rows->row_bytes);
+    bytes += (int64_t)rows->count * rows->row_bytes;
+  }
+  return bytes;
+}
+
+/* Commands go with the runner's pool. */
+void fv_vk_picture_finish(FvVkPictureIn *in, FvVkDevice *device) {
+  if (in->descriptors) device->vk.DestroyDescriptorPool(device->handle, in->descriptors, NULL);
+  fv_vk_buffer_destroy(device, &in->upload);
+  fv_vk_buffer_destroy(device, &in->samples);
+  for (int p = 0; p < FV_VK_MAX_PLANES; p++) free(in->planes[p].rows);
+  *in = (FvVkPictureIn){0};
+}

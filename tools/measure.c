@@ -1,0 +1,119 @@
+#include "measure.h"
+
+#include <string.h>
+
+#include "picture.h"
+#include "progress.h"
+
+typedef struct Pass {
+  const FvMeasure *measure;
+  FvDetectParams params;
+  FvPlan *plan;
+  FvSession *session;
+  int *category;      /* of a label; -1: not among the annotated ones */
+  FvDetection *found; /* params.max_detections */
+  gint64 total;
+  FvFoundFn tell;
+  void *data;
+} Pass;
+
+void fv_measure_finish(FvMeasure *measure) {
+  fv_coco_destroy(&measure->coco);
+  g_clear_pointer(&measure->folder, g_free);
+}
+
+void fv_measure_list(FvMeasure *measure, const char *folder, const GPtrArray *names, const FvModel *model) {
+  const FvDescription *description = fv_model_description(model);
+  g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
+  char scratch[32];
+  for (int i = 0; i < description->class_count; i++) g_ptr_array_add(labels, g_strdup(fv_description_label(description, i, scratch)));
+  measure->folder = g_strdup(folder);
+  measure->coco = fv_coco_create((const char *const *)names->pdata, (int)names->len, (const char *const *)labels->pdata, (int)labels->len);
+}
+
+/* Labels stand for categories by position when there are equally many of both, else by name. */
+static int map_labels(Pass *it, const FvModel *model, FvError *err) {
+  const FvDescription *description = fv_model_description(model);
+  const FvCoco *coco = it->measure->coco;
+  int categories = fv_coco_category_count(coco), mapped = 0;
+  char scratch[32];
+  it->category = g_new(int, description->class_count + 1);
+  for (int label = 0; label < description->class_count; label++) {
+    it->category[label] = description->class_count == categories ? label : -1;
+    for (int c = 0; c < categories && it->category[label] < 0; c++)
+      if (g_ascii_strcasecmp(fv_description_label(description, label, scratch), fv_coco_category_name(coco, c)) == 0) it->category[label] = c;
+    mapped += it->category[label] >= 0;
+  }
+  if (mapped) return 0;
+  return fv_error_set(err, FV_ERR_CONFIG, "none of the model's %d classes is among the %d annotated ones; give their names with --labels", description->class_count, categories);
+}
+
+static int open_session(Pass *it, FvModel *model, FvError *err) {
+  const FvMeasure *m = it->measure;
+  FvPlanParams params = {.device = m->device, .threads = m->threads};
+  int result = map_labels(it, model, err);
+  if (result == 0) result = fv_plan_create(model, &params, &it->plan, err);
+  if (result == 0) result = fv_session_create(it->plan, &it->session, err);
+  it->params = (FvDetectParams){(float)(m->threshold > 0 ? m->threshold : 0.01), (float)m->iou_threshold, m->max_detections > 0 ? m->max_detections : 100};
+  it->found = g_new(FvDetection, it->params.max_detections);
+  return result;
+}
+
+static int detect_in(Pass *it, int image, FvError *err) {
+  g_autofree char *path = g_build_filename(it->measure->folder, fv_coco_image_file(it->measure->coco, image), NULL);
+  FvPicture picture;
+  int count = fv_picture_read(path, false, &picture, err);
+  if (count < 0) return count;
+  FvFrame frame = fv_picture_frame(&picture);
+  count = fv_session_detect(it->session, &frame, &it->params, it->found, it->params.max_detections, err);
+  if (count < 0) fv_error_prefix(err, "%.256s", path);
+  fv_picture_release(&picture);
+  return count;
+}
+
+static int judge_picture(Pass *it, int image, FvError *err) {
+  int count = detect_in(it, image, err);
+  for (int i = 0; i < count; i++) {
+    const FvDetection *d = &it->found[i];
+    double box[4] = {d->x0, d->y0, (double)d->x1 - d->x0, (double)d->y1 - d->y0};
+    int category = it->category[d->label];
+    if (category < 0 || !fv_coco_add(it->measure->coco, image, category, d->score, box)) continue;
+    it->total++;
+    if (it->tell) it->tell(it->data, image, category, d->score, box);
+  }
+  return count < 0 ? count : 0;
+}
+
+static int judge_all(Pass *it, FvError *err) {
+  FvProgress progress;
+  int count = fv_coco_image_count(it->measure->coco), result = 0;
+  if (it->measure->progress) fv_progress_start(&progress, it->measure->progress, count);
+  for (int i = 0; i < count && result == 0; i++) {
+    if (it->measure->progress) fv_progress_show(&progress, i);
+    result = judge_picture(it, i, err);
+  }
+  if (it->measure->progress) fv_progress_end(&progress);
+  return result;
+}
+
+gint64 fv_measure_detect(FvMeasure *measure, FvModel *model, FvFoundFn found, void *data, FvError *err) {
+  Pass it = {.measure = measure, .tell = found, .data = data};
+  fv_coco_forget(measure->coco);
+  int result = open_session(&it, model, err);
+  if (result == 0) result = judge_all(&it, err);
+  g_free(it.found);
+  g_free(it.category);
+  fv_session_destroy(&it.session);
+  fv_plan_destroy(&it.plan);
+  return result < 0 ? result : it.total;
+}
+
+int fv_measure_trust(FvMeasure *measure, FvModel *model, FvError *err) {
+  double threshold = measure->threshold;
+  measure->threshold = FV_TRUTH_SCORE;
+  gint64 found = fv_measure_detect(measure, model, NULL, NULL, err);
+  measure->threshold = threshold;
+  if (found < 0) return (int)found;
+  fv_coco_adopt(measure->coco);
+  return 0;
+}
