@@ -17,6 +17,7 @@ typedef struct FvMeasure {
   int max_detections;        /* per picture; 0: 100 */
   const char *device;        /* as in FvPlanParams; borrowed */
   int threads;
+  FvPrecision precision;
   const char *progress;      /* what the bar shows; NULL: none */
 } FvMeasure;
 

@@ -6,13 +6,12 @@
 #define FOVEA_SESSION_BACKEND_H
 
 #include <fovea/frame.h>
+#include <fovea/plan.h>
 
 #include "ir/op.h"
 #include "vision/preprocess.h"
 
-typedef struct FvPlan FvPlan;
 typedef struct FvStep FvStep;
-typedef struct FvSession FvSession;
 
 typedef struct FvBackend {
   const char *name; /* what the device parameter is, or starts with before a colon */
@@ -25,6 +24,8 @@ typedef struct FvBackend {
   /* Buffers have their offsets. Sets the plan's instructions, weight_bytes, session_bytes and staging_bytes. */
   int (*finish)(FvPlan *plan, FvError *err);
   const char *(*kernel_name)(const FvStep *step);
+  /* fv_plan_tune; NULL: there is nothing to choose. */
+  int (*tune)(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
   /* Buffers of one caller; sets the data of session->tensors for inputs and outputs (slots that hold no constant). */
   int (*session_open)(FvSession *session, FvError *err);
   void (*session_close)(FvSession *session);

@@ -94,6 +94,18 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   return 0;
 }
 
+static int vulkan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  VulkanPlan *state = plan->state;
+  FvVkStep *steps = calloc((size_t)plan->step_count + 1, sizeof *steps);
+  FvVkProgramParams params;
+  FvVkOperand *operands = steps ? collect_operands(plan, steps, &params) : NULL;
+  bool texel = fv_vk_program_is_texel(state->program);
+  int result = operands ? fv_vk_tune(state->device, &params, texel, tell, data, tuning, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  free(operands);
+  free(steps);
+  return result;
+}
+
 static const char *vulkan_kernel_name(const FvStep *step) { return fv_vk_kernel_name(step->kernel); }
 
 static int vulkan_session_open(FvSession *session, FvError *err) {
@@ -146,6 +158,6 @@ static int vulkan_session_run(FvSession *session, FvError *err) {
 
 const FvBackend fv_backend_vulkan = {
   .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
-  .kernel_name = vulkan_kernel_name, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
+  .kernel_name = vulkan_kernel_name, .tune = vulkan_tune, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
   .frame_in = fv_vulkan_frame_in, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

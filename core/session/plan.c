@@ -115,6 +115,12 @@ int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, Fv
   return result < 0 && is_auto(params->device) && !(params->flags & FV_PLAN_REFERENCE) ? fv_error_prefix(err, "FOVEA_DEVICE") : result;
 }
 
+int fv_plan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  *tuning = (FvTuning){0};
+  if (plan->backend->tune) return plan->backend->tune(plan, tell, data, tuning, err);
+  return fv_error_set(err, FV_ERR_UNSUPPORTED, "device '%s' has nothing to tune; only Vulkan devices have", plan->device_id);
+}
+
 FvPlan *fv_plan_ref(FvPlan *plan) {
   if (plan) atomic_fetch_add(&plan->references, 1);
   return plan;

@@ -7,6 +7,7 @@
 
 #include "vulkan/pipeline.h"
 #include "vulkan/probe.h"
+#include "vulkan/tuned.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FvVkDevice *opened[FV_VK_MAX_DEVICES]; /* by index; plans on one device share it */
@@ -103,6 +104,7 @@ static int set_up(FvVkDevice *device, FvError *err) {
   if (result < 0) return result;
   device->vk.GetDeviceQueue(device->handle, device->traits.queue_family, 0, &device->queue);
   device->group_size = device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 64;
+  device->tunings = fv_vk_tunings_create(device);
   result = fv_vk_pipelines_create(device, err);
   if (result == 0) result = fv_vk_probe_load_path(device, err);
   fv_vk_faults_read(&device->faults);
@@ -115,6 +117,7 @@ static void destroy(FvVkDevice *device) {
     fv_vk_pipelines_destroy(device);
     device->vk.DestroyDevice(device->handle, NULL);
   }
+  fv_vk_tunings_destroy(device->tunings);
   fv_vk_instance_give(device->instance);
   pthread_mutex_destroy(&device->queue_lock);
   free(device);

@@ -46,6 +46,7 @@ struct FvVkDevice {
   atomic_bool lost;           /* nothing more is sent to it */
   atomic_bool stuck;          /* work on it never ended: what it holds is left to it, for freeing memory under its hands could bring the process down */
   FvVkPipelines *pipelines;
+  struct FvVkTunings *tunings; /* may be NULL */
   bool texel;                 /* shaders read through texel buffers */
   uint32_t group_size;        /* invocations of a work-group */
   atomic_int buffer_count;    /* alive */

@@ -13,6 +13,7 @@
 #include "vulkan/pipeline.h"
 
 typedef struct FvVkEmit FvVkEmit;
+typedef struct FvVkConv FvVkConv; /* conv.h */
 
 /* Forms besides FV_VK_FULL that a row of float operators takes; its shaders are built in them. Computed inputs are then all f32 or all f16, outputs too,
  * and float constants f32: such rows need not ask for more than fv_vk_is_float. */
@@ -37,6 +38,7 @@ struct FvVkKernel {
   size_t (*full_size)(const FvKernelQuery *query);        /* bytes at the end that stay f32: biases are few, and their errors add up. NULL: none */
   size_t (*scratch_size)(const FvKernelQuery *query);     /* bytes between this row's launches; NULL: none */
   int (*emit)(FvVkEmit *emit);
+  bool (*conv)(const FvKernelQuery *query, FvVkConv *conv); /* what emit hands to fv_vk_conv_emit, whose ways can be tuned; NULL: nothing */
 };
 
 /* A tensor as a shader addresses it. */
@@ -56,6 +58,8 @@ struct FvVkEmit {
   int32_t scratch_at;  /* elements of results, f32 or f16, in the arena */
   int32_t zeros_at;    /* elements of what is read, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
   bool texel;          /* the load path: true where registers are cheaper than loads */
+  const FvVkDevice *device;
+  int way;             /* of convolutions, from 1 on; 0: the best that is known */
   FvVkProgram *program;
   FvError *err;
 };
@@ -74,6 +78,7 @@ typedef struct FvVkLaunch {
   const void *params;                /* the push constants */
   size_t params_size;
   int64_t invocations;
+  uint32_t group_size;               /* of a work-group; 0: the device's usual */
   bool independent;                  /* of earlier launches of the same emit: no waiting for them */
 } FvVkLaunch;
 int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch);

@@ -63,23 +63,30 @@ void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush 
   };
 }
 
+static int64_t invocations_of(const FvVkConv *c, const FvVkConvWay *way) {
+  int64_t pixels = c->y.n * c->y.h * c->y.w;
+  if (!way->rows) return fv_vk_ceil_div(pixels, way->pixels) * c->group * tile_count(c);
+  int64_t channel_tiles = fv_vk_ceil_div(tile_count(c) * tile_channels(c), way->columns * way->vecs * 4);
+  return fv_vk_ceil_div(pixels, way->rows * way->pixels) * c->group * channel_tiles * way->rows * way->columns;
+}
+
 int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_at, int32_t r_at) {
   struct FvConvPush push;
   fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
   bool x_whole = c->group == 1 || c->channels % 4 == 0, y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
-  bool narrow = tile_channels(c) == 4, wide = !narrow && emit->texel; /* real GPUs run out of registers, and of tiles */
-  int64_t pixels = wide ? 8 : 4, reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1);
+  int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1);
+  FvVkConvWay way = fv_vk_conv_way(emit, c);
   push.x_at = x_at;
   push.y_at = y_at;
   push.r_at = r_at;
   if (w.kh * w.kw > 1 || w.top || w.left) fv_vk_need_zeros(emit, reach);
   FvVkLaunch launch = {
-    .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
-    .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 14,
+    .shader = way.shader, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
+    .group_size = (uint32_t)(way.rows ? way.rows * way.columns : way.group_size), .spec_count = way.rows ? 19 : 14,
     .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
-             weights_stay_full(c)},
+             weights_stay_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
   };
   return fv_vk_launch(emit, &launch);
 }
@@ -133,5 +140,5 @@ static int emit_conv(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_conv[] = {
-  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_conv},
+  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_conv, .conv = fv_vk_conv_look},
   {0}};

@@ -100,6 +100,13 @@ static void pack(const FvKernelQuery *q, void *packed) {
   fv_vk_conv_pack(&p.conv, &p.weights, packed);
 }
 
+static bool conv_of(const FvKernelQuery *q, FvVkConv *conv) {
+  Product p = {0};
+  bool good = look(q, &p);
+  *conv = p.conv;
+  return good;
+}
+
 static int emit_product(FvVkEmit *emit) {
   Product p = {0};
   look(&emit->query, &p);
@@ -107,6 +114,6 @@ static int emit_product(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_gemm[] = {
-  {.name = "gemm_f32_vulkan", .op = FV_OP_GEMM, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product},
-  {.name = "matmul_f32_vulkan", .op = FV_OP_MATMUL, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product},
+  {.name = "gemm_f32_vulkan", .op = FV_OP_GEMM, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product, .conv = conv_of},
+  {.name = "matmul_f32_vulkan", .op = FV_OP_MATMUL, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product, .conv = conv_of},
   {0}};

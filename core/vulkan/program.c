@@ -132,7 +132,7 @@ static bool divide_groups(int64_t count, uint32_t groups[2]) {
 }
 
 int fv_vk_dispatch_make(FvVkDevice *device, bool texel, const FvVkLaunch *launch, FvVkDispatch *dispatch, FvError *err) {
-  uint32_t group = device->group_size;
+  uint32_t group = launch->group_size ? launch->group_size : device->group_size;
   FvVkPipelineKey key = {.shader = launch->shader, .texel = texel, .form = launch->form, .spec_count = launch->spec_count + 1, .spec = {group}};
   memcpy(key.spec + 1, launch->spec, (size_t)launch->spec_count * sizeof key.spec[0]);
   if (launch->params_size > sizeof dispatch->params || launch->invocations > INT32_MAX - (int64_t)group * MAX_GROUPS ||
@@ -335,7 +335,7 @@ static int emit_step(Build *build, int s) {
   int64_t packed = halves_weights(step, &build->queries[s]) ? 2 : 4, read = reads_half(form) ? 2 : 4, result_size = form == FV_VK_HALF || form == FV_VK_NARROW ? 2 : 4;
   FvVkEmit emit = {
     .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .form = form, .packed_at = (int32_t)(build->weights.packed_at[s] / packed),
-    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .program = program, .err = build->err,
+    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .way = program->way, .program = program, .err = build->err,
   };
   int first = program->dispatch_count;
   int result = step->kernel->emit(&emit);
@@ -405,6 +405,7 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
   FvVkProgram *made = calloc(1, sizeof *made);
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   made->device = device;
+  made->way = params->way;
   Build build = {.params = params, .program = made, .err = err};
   int result = build_program(&build);
   free(build.weights.known_at);
@@ -445,6 +446,8 @@ void fv_vk_program_destroy(FvVkProgram **program) {
   free(old->writes);
   free(old);
 }
+
+bool fv_vk_program_is_texel(const FvVkProgram *program) { return program->texel; }
 
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return program->weight_bytes; }
 

@@ -30,6 +30,7 @@ typedef struct FvVkPort {
 struct FvVkProgram {
   FvVkDevice *device;
   bool texel;
+  int way;
   FvVkViews views;
   FvVkBuffer weights;
   int64_t weight_bytes;

@@ -36,6 +36,11 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
 }
 
 void fv_vk_program_destroy(FvVkProgram **program) { (void)program; }
+bool fv_vk_program_is_texel(const FvVkProgram *program) { return program != NULL; }
+int fv_vk_tune(FvVkDevice *device, const FvVkProgramParams *params, bool texel, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  (void)device, (void)params, (void)texel, (void)tell, (void)data, (void)tuning;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) { return (void)program, 0; }

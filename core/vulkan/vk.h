@@ -7,6 +7,7 @@
 #define FOVEA_VULKAN_VK_H
 
 #include <fovea/device.h>
+#include <fovea/plan.h>
 
 #include "ir/locations.h"
 #include "ir/op.h"
@@ -55,11 +56,16 @@ typedef struct FvVkProgramParams {
   int64_t arena_bytes;
   const FvVkOperand *inputs, *outputs; /* of the graph; what is not present or constant is left alone */
   int input_count, output_count;
+  int way; /* in which convolutions are computed, from 1 on; 0: the best that is known */
 } FvVkProgramParams;
 
 /* Packs and uploads weights, makes pipelines, orders dispatches. Borrows nothing from params, and keeps the device. */
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
+bool fv_vk_program_is_texel(const FvVkProgram *program); /* how it reaches memory */
+
+/* Times the ways of every convolution among the steps, for programs that reach memory as `texel` says; those made from then on take the fastest. */
+int fv_vk_tune(FvVkDevice *device, const FvVkProgramParams *params, bool texel, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
 int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */

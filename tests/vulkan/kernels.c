@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "subject.h"
+#include "vulkan/conv.h"
 #include "vulkan/device.h"
-#include "vulkan/kernel.h"
 #include "vulkan/vk.h"
 
 static const struct {
@@ -20,6 +20,9 @@ static const struct {
   {LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, "planar to channels-last"}, {LAYOUT_CHANNELS_LAST, LAYOUT_ROW_MAJOR, "channels-last to planar"},
 };
 enum { LAYOUTS = sizeof layouts / sizeof layouts[0], ALIGN = 64 };
+
+static const char *const way_names[] = {"", "", "/second way", "/third way", "/fourth way"};
+static int way; /* 0: convolutions are divided as usual */
 
 /* A subject as a program of one step. Buffers lie in the arena one after the other, guards included, and are ports as bytes. */
 typedef struct Bound {
@@ -56,6 +59,7 @@ static void bind(Bound *b, Subject *s) {
     b->out[i] = &s->outputs[i].tensor;
     at = add_port(&b->ports[MAX_IO + i], &b->operands[MAX_IO + i], &s->outputs[i], at);
   }
+  b->params.way = way;
   b->query = (FvKernelQuery){s->node, b->planned, b->out};
   b->step = (FvVkStep){s->node, NULL, b->operands, b->operands + MAX_IO};
   b->params = (FvVkProgramParams){.steps = &b->step, .step_count = 1, .arena_bytes = at, .inputs = b->ports, .input_count = 2 * MAX_IO,
@@ -108,11 +112,33 @@ static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, co
     }
     if (result < 0) error = err.message;
     failures += error != NULL;
-    printf("%s %d - %s/%s%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, form_names[form], test->name, layouts[l].name, error ? ": " : "", error ? error : "");
+    printf("%s %d - %s/%s%s%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, form_names[form], way_names[way], test->name, layouts[l].name, error ? ": " : "", error ? error : "");
     fv_vk_runner_destroy(&runner);
     fv_vk_program_destroy(&program);
   }
   subject_destroy(&subject);
+}
+
+/* Is there a way of this number beside the usual one, which is tested anyway? */
+static bool has_way(FvVkDevice *device, const KernelCase *test) {
+  Subject subject;
+  Bound bound;
+  FvVkConv conv = {0};
+  FvVkConvWay ways[FV_VK_MAX_WAYS];
+  if (!subject_create(&subject, test, layouts[1].in, layouts[1].out)) exit(1);
+  bind(&bound, &subject);
+  const FvVkKernel *kernel = fv_vk_select(device, &bound.query);
+  bool has = kernel && kernel->conv && kernel->conv(&bound.query, &conv) && way <= fv_vk_conv_ways(device, device->texel, &conv, ways);
+  subject_destroy(&subject);
+  return has;
+}
+
+/* The ways that `fovea tune` may choose: of the storage path the first few, which are the tiles in shared memory and the one in registers. */
+static void check_ways(FvVkDevice *device, const char *path, FvVkForm form, const char *word) {
+  for (way = 2; way <= (form == FV_VK_FULL ? 4 : 2); way++)
+    for (int i = 0; i < kernel_case_count; i++)
+      if (!kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word)) && has_way(device, &kernel_cases[i])) check_layout(device, path, form, &kernel_cases[i], 1);
+  way = 0;
 }
 
 static double now_ns(clockid_t clock) {
@@ -172,6 +198,7 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
   for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
     for (int l = 0; l < LAYOUTS; l += step)
       if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, form, &kernel_cases[i], l);
+  if (!device->texel && form <= FV_VK_HALF) check_ways(device, path, form, word);
   fv_vk_device_close(&device);
 }
 

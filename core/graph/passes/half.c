@@ -50,6 +50,7 @@ static bool takes_half(const FvNode *node) {
     case FV_OP_RESHAPE: case FV_OP_TRANSPOSE: case FV_OP_EXPAND: case FV_OP_IDENTITY: case FV_OP_DEPTH_TO_SPACE: case FV_OP_SPACE_TO_DEPTH:
     case FV_OP_CHANNEL_SHUFFLE: case FV_OP_CONCAT_SHUFFLE: case FV_OP_TILE:
       return was_f32(node->inputs[0]) && was_f32(node->outputs[0]);
+    case FV_OP_GATHER: return was_f32(node->inputs[0]) && node->inputs[1]->constant; /* mostly a view */
     default: return false;
   }
 }

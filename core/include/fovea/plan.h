@@ -55,6 +55,16 @@ typedef struct FvPlanParams {
 /* Compiles model for a device. params may be NULL. The plan keeps its own reference to the model.
  * Errors: FV_ERR_UNSUPPORTED names the node and operator; FV_ERR_DEVICE; FV_ERR_LIMIT. */
 FV_API int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err);
+typedef struct FvTuning {
+  int layers, distinct;       /* convolutions that can be computed in several ways, and how many of them differ */
+  int changed;                /* distinct ones for which another way than the usual is faster */
+  double before_ms, after_ms; /* of all distinct ones together: as usual, and with the fastest */
+} FvTuning;
+typedef int (*FvTuneFn)(void *data, int done, int total); /* steps; 0 stops, and what was found until then is kept */
+/* Times the ways in which the plan's device can compute each of its convolutions, and keeps the fastest on disk: plans made from then on use them, on
+ * this driver and device. tell may be NULL. FV_ERR_UNSUPPORTED: the device, such as the CPU, has nothing to choose. Takes seconds to minutes. */
+FV_API int fv_plan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
+
 FV_API FvPlan *fv_plan_ref(FvPlan *plan);
 FV_API void fv_plan_destroy(FvPlan **plan);
 FV_API FvModel *fv_plan_model(const FvPlan *plan); /* borrowed */
