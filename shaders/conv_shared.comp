@@ -9,7 +9,7 @@
 
 layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const bool RESIDUAL = false;
-layout(constant_id = 3) const bool X_ALIGNED = false; /* pixels begin at multiples of four elements, channels follow each other */
+layout(constant_id = 3) const int X_CHANNELS = 0;     /* 1: they follow each other, from multiples of four on; else anyhow, see conv.comp */
 layout(constant_id = 4) const bool Y_ALIGNED = false;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
@@ -66,7 +66,7 @@ void stage_inputs(int ky, int kx, int c) {
     vec4 x = vec4(0);
     if (uint(pixel_y[p] + ky * DY) < uint(push.height) && uint(pixel_x[p] + kx * DX) < uint(push.width) && left > 0) {
       int step = push.x_channel, from = pixel_at[p] + behind + (c + k) * step;
-      if (X_ALIGNED)
+      if (X_CHANNELS == 1)
         x = load4(from);
       else
         x = vec4(load(from), left > 1 ? load(from + step) : 0, left > 2 ? load(from + 2 * step) : 0, left > 3 ? load(from + 3 * step) : 0);

@@ -70,12 +70,22 @@ static int64_t invocations_of(const FvVkConv *c, const FvVkConvWay *way) {
   return fv_vk_ceil_div(pixels, way->rows * way->pixels) * c->group * channel_tiles * way->rows * way->columns;
 }
 
+/* As conv.comp numbers it. Splits of a shuffle leave every other channel. */
+static uint32_t channels_lie(const FvVkConv *c, int32_t x_at) {
+  FvVkImage every = c->x, pairs = c->x;
+  bool whole = c->group == 1 || c->channels % 4 == 0; /* groups begin at multiples of four */
+  if (whole && fv_vk_image_aligned(&every, x_at)) return 1;
+  pairs.sc = 1;
+  int32_t phase = ((x_at % 4) + 4) % 4;
+  return c->group == 1 && c->x.sc == 2 && phase < 2 && fv_vk_image_aligned(&pairs, x_at - phase) ? 2 + (uint32_t)phase : 0;
+}
+
 int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_at, int32_t r_at) {
   struct FvConvPush push;
   fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
-  bool x_whole = c->group == 1 || c->channels % 4 == 0, y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
-  int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1);
+  bool y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
+  int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1) + 4;
   FvVkConvWay way = fv_vk_conv_way(emit, c);
   push.x_at = x_at;
   push.y_at = y_at;
@@ -84,7 +94,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   FvVkLaunch launch = {
     .shader = way.shader, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
     .group_size = (uint32_t)(way.rows ? way.rows * way.columns : way.group_size), .spec_count = way.rows ? 19 : 14,
-    .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
+    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
              weights_stay_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
   };
@@ -106,10 +116,10 @@ bool fv_vk_conv_look(const FvKernelQuery *q, FvVkConv *c) {
   return fv_vk_conv_fits(c);
 }
 
-/* Inputs whose channels do not follow each other are read float by float: worth it when few output channels read them. */
+/* Inputs whose channels do not follow each other are read float by float: worth it when few output channels read them, and every other one by fours. */
 static bool suits(const FvKernelQuery *q) {
   FvVkConv c = {0};
-  return fv_vk_conv_look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16);
+  return fv_vk_conv_look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16 || (c.x.sc == 2 && c.group == 1));
 }
 
 static size_t packed_size(const FvKernelQuery *q) {

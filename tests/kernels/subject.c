@@ -24,15 +24,17 @@ static void lay_out(FvTensor *t, Layout layout, int64_t *before, int64_t *count)
   *count = fv_tensor_count(t);
   if (t->rank < 3 || layout == LAYOUT_ROW_MAJOR) return;
   int64_t channels = t->dims[1], pixel = layout == LAYOUT_CHANNELS_LAST ? channels : layout == LAYOUT_WIDE ? (channels + 15) / 16 * 16 + 16 : channels + 11;
+  bool pairs = layout == LAYOUT_EVEN || layout == LAYOUT_ODD;
+  if (pairs) pixel = (2 * channels + 15) / 16 * 16;
   int64_t stride = pixel;
   for (int d = t->rank - 1; d >= 2; d--) {
     t->strides[d] = stride;
     stride *= t->dims[d];
   }
-  t->strides[1] = 1;
+  t->strides[1] = pairs ? 2 : 1;
   t->strides[0] = stride;
   *count = stride * t->dims[0];
-  *before = layout == LAYOUT_SLICE ? 3 : 0;
+  *before = layout == LAYOUT_SLICE ? 3 : layout == LAYOUT_ODD ? 1 : 0;
 }
 
 static void buffer_create(Buffer *b, const FvValue *value, Layout layout) {

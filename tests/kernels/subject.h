@@ -5,7 +5,8 @@
 #include "cases.h"
 #include "ir/op.h"
 
-typedef enum Layout { LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, LAYOUT_WIDE, LAYOUT_SLICE, LAYOUT_COUNT } Layout;
+typedef enum Layout { LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, LAYOUT_WIDE, LAYOUT_SLICE, LAYOUT_COUNT,
+  LAYOUT_EVEN = LAYOUT_COUNT, LAYOUT_ODD /* every other channel of pixels twice as large: of inputs only */ } Layout;
 
 enum { MAX_IO = 16, GUARD = 256 /* bytes before and after */, CANARY = 0x5a };
 

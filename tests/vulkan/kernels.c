@@ -18,6 +18,7 @@ static const struct {
   {LAYOUT_CHANNELS_LAST, LAYOUT_CHANNELS_LAST, "channels-last"}, {LAYOUT_WIDE, LAYOUT_SLICE, "wide to slice"},
   {LAYOUT_SLICE, LAYOUT_WIDE, "slice to wide"},                  {LAYOUT_ROW_MAJOR, LAYOUT_ROW_MAJOR, "planar"},
   {LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, "planar to channels-last"}, {LAYOUT_CHANNELS_LAST, LAYOUT_ROW_MAJOR, "channels-last to planar"},
+  {LAYOUT_EVEN, LAYOUT_WIDE, "even channels to wide"},           {LAYOUT_ODD, LAYOUT_WIDE, "odd channels to wide"},
 };
 enum { LAYOUTS = sizeof layouts / sizeof layouts[0], ALIGN = 64 };
 
