@@ -26,6 +26,18 @@ static void round_trip(int id, const uint8_t *data, FvCodeShape shape) {
   free(back);
 }
 
+static void choose(const uint8_t *data, FvCodeShape shape) {
+  const FvCoderLimits limits = {.max_decode_ns = 1e4};
+  FvBytes coded = {0};
+  FvCoderId id;
+  uint8_t *back = malloc(shape.count ? shape.count : 1);
+  if (back && fv_coder_choose(&limits, data, shape, &coded, &id, NULL) == FV_OK &&
+      (coded.size > shape.count || fv_coder_decode(id, coded.data, coded.size, shape, back, NULL) < 0 || (shape.count && memcmp(back, data, shape.count))))
+    abort();
+  fv_bytes_finish(&coded);
+  free(back);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < HEADER_BYTES || size > MAX_DATA) return 0;
   FvCodeShape shape = {(size_t)(data[2] | data[3] << 8), data[1]};
@@ -35,5 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   shape.count = size - HEADER_BYTES;
   for (int id = 0; id < FV_CODER_COUNT; id++) round_trip(id, data + HEADER_BYTES, shape);
+  choose(data + HEADER_BYTES, shape);
   return 0;
 }

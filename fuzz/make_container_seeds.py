@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
-MODELS = ["conv", "shape", "views", "resize", "quantised", "metadata"]
+MODELS = {name: [("none", ""), ("auto", "-coded")] for name in ["conv", "shape", "views", "resize", "quantised", "metadata"]}
+MODELS["levels"] = [(coder, "-" + coder) for coder in ["none", "huffman", "range", "rans", "lz77", "lz78", "zstd"]]
 
 
 def sections(data):
@@ -22,17 +23,18 @@ def sections(data):
 
 def main():
     target = SEEDS / "container"
-    target.mkdir(parents=True, exist_ok=True)
+    for folder in (target, SEEDS / "graph"):
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in MODELS:
+        for name, kinds in MODELS.items():
             out = Path(folder) / "seed.fovea"
-            for entropy, ending in [("none", ""), ("auto", "-coded")]:
+            for entropy, ending in kinds:
                 (Path(folder) / f"{name}.onnx").write_bytes((SEEDS / "onnx" / f"{name}.onnx").read_bytes())
                 subprocess.run([sys.argv[1], "compress", f"{name}.onnx", "-o", out.name, "--entropy", entropy], check=True, cwd=folder)
                 (target / f"{name}{ending}.fovea").write_bytes(out.read_bytes())
                 if entropy == "none":
                     parts = dict(sections(out.read_bytes()))
-                    (target / f"{name}.graph").write_bytes(struct.pack("<H", len(parts[1])) + parts[1] + parts[2])
+                    (SEEDS / "graph" / f"{name}.graph").write_bytes(struct.pack("<H", len(parts[1])) + parts[1] + parts[2])
 
 
 if __name__ == "__main__":

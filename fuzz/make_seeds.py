@@ -88,6 +88,22 @@ def outside(location):
     return model([node("Conv", ["x", "w"], ["y"])], [IMAGE], ["y"], [tensor("w", FLOAT, [2, 3, 1, 1], None, entry)])
 
 
+def levels():
+    """Integers with scales on the logarithmic grid, biases in binary16, weights from a short list: what a .fovea file stores in forms of its own."""
+    first = [(i * 7919 >> 3) % 9 * ((i * 104729 >> 5) % 3) - 6 for i in range(24 * 27)]
+    second = [(-0.3, -0.1, 0.0, 0.11, 0.23)[(i * 7919 >> 4) % 5] for i in range(4 * 24)]
+    return model(
+        [node("QuantizeLinear", ["x", "s", "z"], ["xq"]), node("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+         node("DequantizeLinear", ["w1", "s1", "z1"], ["w1d"], axis=0), node("Conv", ["xd", "w1d", "b1"], ["c"], "first", pads=[1, 1, 1, 1]), node("Relu", ["c"], ["r"]),
+         node("QuantizeLinear", ["r", "s", "z"], ["rq"]), node("DequantizeLinear", ["rq", "s", "z"], ["rd"]),
+         node("Conv", ["rd", "w2", "b2"], ["d"], "second"), node("Reshape", ["d", "t"], ["y"])],
+        [value("x", FLOAT, [1, 3, 8, 8])], ["y"],
+        [tensor("s", FLOAT, [], floats(1 / 128)), tensor("z", UINT8, [], b"\x80"), tensor("w1", INT8, [24, 3, 3, 3], struct.pack("648b", *first)),
+         tensor("s1", FLOAT, [24], floats(*[2.0 ** -(7 + i % 5) for i in range(24)])), tensor("z1", INT8, [24], bytes(24)),
+         tensor("b1", FLOAT, [24], floats(*[i / 64 - 0.2001953125 for i in range(24)])), tensor("w2", FLOAT, [4, 24, 1, 1], floats(*second)),
+         tensor("b2", FLOAT, [4], floats(0.5, -0.25, 3.0, 1e-3)), tensor("t", INT64, [3], longs(1, 4, -1))])
+
+
 SEEDS = {
     "conv": model([node("Conv", ["x", "w"], ["c"], "conv", pads=[1, 1, 1, 1], strides=[2, 2], kernel_shape=[1, 1], group=1),
                    node("LeakyRelu", ["c"], ["l"], alpha=0.1), node("MaxPool", ["l"], ["y"], kernel_shape=[2, 2], ceil_mode=1)],
@@ -103,6 +119,7 @@ SEEDS = {
                     [IMAGE], ["y"], [tensor("k", FLOAT, [4], floats(1, 1, 2, 2))]),
     "quantised": model([node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])], [IMAGE], ["y"],
                        [tensor("s", FLOAT, [], floats(0.5)), tensor("z", UINT8, [], b"\x80")]),
+    "levels": levels(),
     "fill": model([node("ConstantOfShape", ["s"], ["f"]), node("Expand", ["f", "s"], ["e"]), node("Add", ["x", "e"], ["y"])], [IMAGE], ["y"],
                   [tensor("s", INT64, [4], longs(1, 3, 8, 8))]),
     "metadata": model([RELU], [IMAGE], ["y"], metadata=[("fovea.description", "family: yolox\npreprocess: {width: 8, height: 8}\n"), ("names", "{0: 'a'}")]),

@@ -47,41 +47,6 @@ void fovea_engine_free(FoveaEngine *engine) {
   g_free(engine);
 }
 
-static FvColorMatrix color_matrix(GstVideoColorMatrix matrix) {
-  switch (matrix) {
-    case GST_VIDEO_COLOR_MATRIX_BT601:
-    case GST_VIDEO_COLOR_MATRIX_FCC: return FV_MATRIX_BT601;
-    case GST_VIDEO_COLOR_MATRIX_BT709:
-    case GST_VIDEO_COLOR_MATRIX_SMPTE240M: return FV_MATRIX_BT709;
-    case GST_VIDEO_COLOR_MATRIX_BT2020: return FV_MATRIX_BT2020;
-    default: return FV_MATRIX_DEFAULT;
-  }
-}
-
-static FvColorRange color_range(GstVideoColorRange range) {
-  switch (range) {
-    case GST_VIDEO_COLOR_RANGE_0_255: return FV_RANGE_FULL;
-    case GST_VIDEO_COLOR_RANGE_16_235: return FV_RANGE_LIMITED;
-    default: return FV_RANGE_DEFAULT;
-  }
-}
-
-static FvFrame borrow_frame(const GstVideoFrame *video) {
-  const GstVideoInfo *info = &video->info;
-  FvFrame frame = {
-    .format = fv_format_from_name(gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(info))),
-    .width = GST_VIDEO_INFO_WIDTH(info),
-    .height = GST_VIDEO_INFO_HEIGHT(info),
-    .matrix = color_matrix(info->colorimetry.matrix),
-    .range = color_range(info->colorimetry.range),
-  };
-  for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(video); plane++) {
-    frame.plane[plane] = GST_VIDEO_FRAME_PLANE_DATA(video, plane);
-    frame.stride[plane] = GST_VIDEO_FRAME_PLANE_STRIDE(video, plane);
-  }
-  return frame;
-}
-
 static const gchar *label_name(const FoveaEngine *engine, gint label) {
   const GArray *quarks = fovea_plan_label_quarks(engine->shared);
   if (quarks && label >= 0 && (guint)label < quarks->len)
@@ -90,10 +55,21 @@ static const gchar *label_name(const FoveaEngine *engine, gint label) {
   return g_intern_string(fv_description_label(engine->description, label, scratch));
 }
 
-int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
-                        FvError *err) {
-  FvFrame frame = borrow_frame(video);
-  int count = fv_session_detect(engine->session, &frame, params, engine->found, FV_MAX_DETECTIONS, err);
+gboolean fovea_engine_imports_dma(const FoveaEngine *engine) {
+  return !engine->refuses_dma && fv_session_imports_dma(engine->session);
+}
+
+int fovea_engine_detect(FoveaEngine *engine, FoveaView *view, const FvDetectParams *params, GArray *objects, FvError *err) {
+  int count = fv_session_detect(engine->session, &view->frame, params, engine->found, FV_MAX_DETECTIONS, err);
+  if (count == FV_ERR_UNSUPPORTED && view->frame.dma) {
+    engine->refuses_dma = TRUE;
+    GST_INFO("DMA buffers are mapped from now on: %s", err->message);
+    if (!fovea_view_map(view))
+      return fv_error_set(err, FV_ERR_UNSUPPORTED, "the device cannot import the frame's DMA buffer, and it cannot be mapped either");
+    count = fv_session_detect(engine->session, &view->frame, params, engine->found, FV_MAX_DETECTIONS, err);
+  }
+  if (count == FV_ERR_DEVICE)
+    fovea_plan_forget(engine->shared);
   if (count < 0)
     return count;
   g_array_set_size(objects, 0);

@@ -6,6 +6,7 @@
 
 #include "meta.h"
 #include "modelcache.h"
+#include "view.h"
 
 G_BEGIN_DECLS
 
@@ -24,16 +25,17 @@ typedef struct FoveaEngine {
   FvSession *session;
   const FvDescription *description; /* the plan's */
   const gchar *name;                /* of the model, interned, valid UTF-8 */
+  gboolean refuses_dma;             /* a DMA buffer could not be imported */
   FvDetection found[FV_MAX_DETECTIONS];
 } FoveaEngine;
 
 FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err);
 void fovea_engine_free(FoveaEngine *engine);
 
-/* Finds objects in a mapped frame and puts them in place of what the array of FoveaObject holds. Returns a negative FvErrorCode
- * on failure. */
-int fovea_engine_detect(FoveaEngine *engine, const GstVideoFrame *video, const FvDetectParams *params, GArray *objects,
-                        FvError *err);
+gboolean fovea_engine_imports_dma(const FoveaEngine *engine);
+/* Finds objects in a frame and puts them in place of what the array of FoveaObject holds; maps the view when the device cannot import it. Returns a negative
+ * FvErrorCode on failure; after FV_ERR_DEVICE the engine is of no more use. */
+int fovea_engine_detect(FoveaEngine *engine, FoveaView *view, const FvDetectParams *params, GArray *objects, FvError *err);
 
 G_END_DECLS
 #endif

@@ -16,6 +16,7 @@
  */
 #include "foveadetect.h"
 
+#include <gst/allocators/gstdmabuf.h>
 #include <gst/video/video.h>
 
 #include "engine.h"
@@ -27,13 +28,20 @@ GST_DEBUG_CATEGORY_STATIC(fovea_detect_debug);
 #define GST_CAT_DEFAULT fovea_detect_debug
 
 #define FORMATS "{ NV12, I420, YUY2, RGB, BGR, RGBA, BGRA, RGBx, BGRx, GRAY8 }"
-#define CAPS                                                               \
-  "video/x-raw, format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY( \
+#define FIELDS                                                              \
+  ", format=(string)" FORMATS ", width=(int)[ 1, " G_STRINGIFY(             \
     FV_MAX_FRAME_SIDE) " ], height=(int)[ 1, " G_STRINGIFY(FV_MAX_FRAME_SIDE) " ], framerate=(fraction)[ 0/1, 2147483647/1 ]"
+#ifdef HAVE_GST_VULKAN
+#define VULKAN_CAPS "; video/x-raw(" FOVEA_CAPS_FEATURE_VULKAN_IMAGE ")" FIELDS
+#else
+#define VULKAN_CAPS
+#endif
+#define CAPS "video/x-raw" FIELDS "; video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")" FIELDS VULKAN_CAPS
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
 
+typedef enum Fallback { FALLBACK_CPU = 0, FALLBACK_NONE } Fallback;
 typedef enum Policy { POLICY_AUTO = 0, POLICY_KEEP_ALL, POLICY_KEEP_NEWEST } Policy;
 
 #define KEEP_ALL_DEPTH 2        /* frames that wait for the worker */
@@ -55,6 +63,7 @@ enum {
   PROP_TRUSTED_KEYS,
   PROP_DEVICE,
   PROP_PRECISION,
+  PROP_FALLBACK,
   PROP_THREADS,
   PROP_THRESHOLD,
   PROP_IOU_THRESHOLD,
@@ -74,6 +83,7 @@ typedef struct Tuning {
   guint interval;
   FoveaMetaKind meta;
   Policy policy;
+  Fallback fallback;
   gboolean qos;
 } Tuning;
 
@@ -111,10 +121,14 @@ struct _GstFoveaDetect {
   guint load_serial;        /* of the newest request to load */
   gchar *device;            /* that the running plan was made for */
   const gchar *family;      /* of the running model */
+  gboolean imports_dma;     /* its device does */
+  FoveaSharedPlan *shared;  /* the running engine's */
+  guint64 weight_bytes;     /* in the memory of its device, shared with other elements */
 
   /* worker only, or while no worker runs */
   FoveaEngine *engine;
   GstVideoInfo info;
+  FoveaView view;
   GstSegment segment;
   GArray *objects;           /* FoveaObject of the last analysis */
   GstClockTime objects_time; /* running time of the frame they came from */
@@ -150,6 +164,15 @@ static GType precision_get_type(void) {
   static gsize type;
   if (g_once_init_enter(&type))
     g_once_init_leave(&type, g_enum_register_static("GstFoveaPrecision", values));
+  return type;
+}
+
+#define FALLBACK_TYPE (fallback_get_type())
+static GType fallback_get_type(void) {
+  static const GEnumValue values[] = {{FALLBACK_CPU, "Go on with the CPU, and say so on the bus", "cpu"}, {FALLBACK_NONE, "End with an error", "none"}, {0, NULL, NULL}};
+  static gsize type;
+  if (g_once_init_enter(&type))
+    g_once_init_leave(&type, g_enum_register_static("GstFoveaDetectFallback", values));
   return type;
 }
 
@@ -203,15 +226,19 @@ static FoveaEngine *load_engine(GstFoveaDetect *self, const FoveaEngineSettings 
 
 /* Called by the worker, or while no worker runs. Takes the engine, which may be NULL. */
 static void take_engine(GstFoveaDetect *self, FoveaEngine *engine) {
-  fovea_engine_free(self->engine);
+  FoveaEngine *old = self->engine;
   self->engine = engine;
   g_mutex_lock(&self->lock);
   g_free(self->device);
   self->device = engine ? g_strdup(fv_plan_info(fovea_plan_get(engine->shared)).device) : NULL;
   self->family = engine ? fv_family_name(engine->description->family) : NULL;
+  self->imports_dma = engine && fovea_engine_imports_dma(engine);
+  self->shared = engine ? engine->shared : NULL;
+  self->weight_bytes = engine ? (guint64)fv_plan_info(fovea_plan_get(engine->shared)).weight_bytes : 0;
   if (engine)
     self->latency = fovea_plan_warm_up_ns(engine->shared);
   g_mutex_unlock(&self->lock);
+  fovea_engine_free(old);
 }
 
 static gboolean open_engine(GstFoveaDetect *self) {
@@ -286,6 +313,41 @@ static void close_engine(GstFoveaDetect *self) {
   g_mutex_unlock(&self->lock);
   fovea_engine_free(next);
   take_engine(self, NULL);
+  fovea_view_finish(&self->view);
+}
+
+/* Tells applications by an element message, and people by a warning. */
+static void post_fallback(GstFoveaDetect *self, const gchar *from, const gchar *to, const gchar *why) {
+  gchar *reason = g_utf8_make_valid(why, -1);
+  GST_ELEMENT_WARNING(self, LIBRARY, FAILED, ("Device %s failed, going on with %s: %s", from, to, reason), (NULL));
+  gst_element_post_message(GST_ELEMENT(self),
+                           gst_message_new_element(GST_OBJECT(self), gst_structure_new("fovea-device-fallback", "from", G_TYPE_STRING, from, "to",
+                                                                                       G_TYPE_STRING, to, "reason", G_TYPE_STRING, reason, NULL)));
+  g_free(reason);
+}
+
+/* After the device has failed: loads the model for the CPU, while the stream waits. FALSE when that is not wanted or fails too; err is what failed last. */
+static gboolean fall_back(GstFoveaDetect *self, const Tuning *tuning, FvError *err) {
+  gchar *from = g_strdup(fv_plan_info(fovea_plan_get(self->engine->shared)).device);
+  gboolean wanted = err->code == FV_ERR_DEVICE && tuning->fallback == FALLBACK_CPU && !g_str_equal(from, "cpu");
+  FvError why = *err;
+  FoveaEngine *engine = NULL;
+  if (wanted) {
+    FoveaEngineSettings settings;
+    g_mutex_lock(&self->lock);
+    fovea_engine_settings_copy(&settings, &self->settings);
+    g_mutex_unlock(&self->lock);
+    g_free(settings.device);
+    settings.device = g_strdup("cpu");
+    engine = load_engine(self, &settings, err);
+    fovea_engine_settings_finish(&settings);
+  }
+  if (engine) {
+    take_engine(self, engine);
+    post_fallback(self, from, "cpu", why.message);
+  }
+  g_free(from);
+  return engine != NULL;
 }
 
 /* --- one frame --------------------------------------------------------------------------------------------- */
@@ -313,16 +375,17 @@ static gboolean wants_analysis(GstFoveaDetect *self, const Tuning *tuning, gbool
 }
 
 static gboolean analyse(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *tuning) {
-  GstVideoFrame video;
-  if (!gst_video_frame_map(&video, &self->info, buffer, GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
-    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("A frame is smaller than its caps say."), (NULL));
-    return FALSE;
-  }
   FvError err = {FV_OK, ""};
   gint64 start = g_get_monotonic_time();
-  int rc = fovea_engine_detect(self->engine, &video, &tuning->detect, self->objects, &err);
+  if (!fovea_view_open(&self->view, buffer, &self->info, fovea_engine_imports_dma(self->engine), &err)) {
+    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", err.message), (NULL));
+    return FALSE;
+  }
+  int rc = fovea_engine_detect(self->engine, &self->view, &tuning->detect, self->objects, &err);
+  if (rc < 0 && fall_back(self, tuning, &err))
+    rc = fovea_engine_detect(self->engine, &self->view, &tuning->detect, self->objects, &err);
   guint64 total = (guint64)(g_get_monotonic_time() - start) * 1000;
-  gst_video_frame_unmap(&video);
+  fovea_view_close(&self->view);
   if (rc < 0) {
     post_error(self, GST_MESSAGE_ERROR, &err);
     return FALSE;
@@ -792,8 +855,32 @@ static gboolean query_allocation(GstFoveaDetect *self, GstQuery *query) {
   return TRUE;
 }
 
+static gboolean is_not_dma(GstCapsFeatures *features, GstStructure *structure, gpointer data) {
+  return !gst_caps_features_contains(features, GST_CAPS_FEATURE_MEMORY_DMABUF);
+}
+
+/* DMA buffers are asked for only where the device takes them as they are: mapped, they are slower to read than other memory. */
+static gboolean query_caps(GstFoveaDetect *self, GstPad *pad, GstQuery *query) {
+  GstCaps *caps;
+  if (!gst_pad_query_default(pad, GST_OBJECT(self), query))
+    return FALSE;
+  g_mutex_lock(&self->lock);
+  gboolean imports_dma = self->imports_dma;
+  g_mutex_unlock(&self->lock);
+  if (imports_dma)
+    return TRUE;
+  gst_query_parse_caps_result(query, &caps);
+  caps = gst_caps_copy(caps);
+  gst_caps_filter_and_map_in_place(caps, is_not_dma, NULL);
+  gst_query_set_caps_result(query, caps);
+  gst_caps_unref(caps);
+  return TRUE;
+}
+
 static gboolean sink_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   GstFoveaDetect *self = GST_FOVEA_DETECT(parent);
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS)
+    return query_caps(self, pad, query);
   if (!GST_QUERY_IS_SERIALIZED(query))
     return gst_pad_query_default(pad, parent, query);
   if (!wait_drained(self))
@@ -909,7 +996,8 @@ static GstStructure *make_stats(GstFoveaDetect *self) {
   fovea_stats_fill(&self->stats, structure);
   g_mutex_lock(&self->lock);
   gst_structure_set(structure, "device", G_TYPE_STRING, self->device ? self->device : "", "family", G_TYPE_STRING,
-                    self->family ? self->family : "", "latency-ms", G_TYPE_DOUBLE, (gdouble)self->latency / 1e6, "live",
+                    self->family ? self->family : "", "weight-bytes", G_TYPE_UINT64, self->weight_bytes, "weight-sharers", G_TYPE_UINT,
+                    self->shared ? fovea_plan_holders(self->shared) : 0, "latency-ms", G_TYPE_DOUBLE, (gdouble)self->latency / 1e6, "live",
                     G_TYPE_BOOLEAN, self->live, NULL);
   g_mutex_unlock(&self->lock);
   return structure;
@@ -942,6 +1030,7 @@ static void set_tuning(GstFoveaDetect *self, guint id, const GValue *value) {
     case PROP_INTERVAL:
     case PROP_INFERENCE_INTERVAL: self->tuning.interval = g_value_get_uint(value); break;
     case PROP_POLICY: self->tuning.policy = (Policy)g_value_get_enum(value); break;
+    case PROP_FALLBACK: self->tuning.fallback = (Fallback)g_value_get_enum(value); break;
     case PROP_QOS: self->tuning.qos = g_value_get_boolean(value); break;
     default: break;
   }
@@ -983,6 +1072,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_INTERVAL:
     case PROP_INFERENCE_INTERVAL:
     case PROP_POLICY:
+    case PROP_FALLBACK:
     case PROP_QOS: set_tuning(self, id, value); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -1012,6 +1102,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_BATCH_SIZE: g_value_set_uint(value, 1); break;
     case PROP_META: g_value_set_enum(value, self->tuning.meta); break;
     case PROP_POLICY: g_value_set_enum(value, self->tuning.policy); break;
+    case PROP_FALLBACK: g_value_set_enum(value, self->tuning.fallback); break;
     case PROP_QOS: g_value_set_boolean(value, self->tuning.qos); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -1099,6 +1190,11 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
     class, PROP_PRECISION,
     g_param_spec_enum("precision", "Precision", "How floats lie in memory and are computed with", PRECISION_TYPE, FV_PRECISION_AUTO, flags));
   g_object_class_install_property(
+    class, PROP_FALLBACK,
+    g_param_spec_enum("fallback", "Fallback",
+                      "When the device fails while playing: go on with the CPU and post an element message fovea-device-fallback, or end with an error",
+                      FALLBACK_TYPE, FALLBACK_CPU, flags));
+  g_object_class_install_property(
     class, PROP_THREADS,
     g_param_spec_int("threads", "Threads", "CPU threads of one analysis; 0: one per core", 0, FV_MAX_THREADS, 0, flags));
 }
@@ -1165,5 +1261,6 @@ static void gst_fovea_detect_class_init(GstFoveaDetectClass *klass) {
                                         "Finds objects in video and describes them in metadata", "Fovea");
   gst_type_mark_as_plugin_api(POLICY_TYPE, 0);
   gst_type_mark_as_plugin_api(PRECISION_TYPE, 0);
+  gst_type_mark_as_plugin_api(FALLBACK_TYPE, 0);
   gst_type_mark_as_plugin_api(FOVEA_TYPE_META_KIND, 0);
 }

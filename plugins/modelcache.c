@@ -113,8 +113,10 @@ static void shared_free(FoveaSharedPlan *shared) {
   g_free(shared);
 }
 
-/* Called with the lock held. */
+/* Called with the lock held. A plan that was forgotten is no longer there, but another one of the same key may be. */
 static void cache_remove(FoveaSharedPlan *shared) {
+  if (!cache || g_hash_table_lookup(cache, shared->key) != shared)
+    return;
   g_hash_table_remove(cache, shared->key);
   if (g_hash_table_size(cache) == 0)
     g_clear_pointer(&cache, g_hash_table_unref);
@@ -179,6 +181,19 @@ void fovea_plan_release(FoveaSharedPlan **shared) {
   g_mutex_unlock(&cache_lock);
   if (last)
     shared_free(held);
+}
+
+void fovea_plan_forget(FoveaSharedPlan *shared) {
+  g_mutex_lock(&cache_lock);
+  cache_remove(shared);
+  g_mutex_unlock(&cache_lock);
+}
+
+guint fovea_plan_holders(FoveaSharedPlan *shared) {
+  g_mutex_lock(&cache_lock);
+  guint holders = shared->holders;
+  g_mutex_unlock(&cache_lock);
+  return holders;
 }
 
 FvPlan *fovea_plan_get(const FoveaSharedPlan *shared) {

@@ -15,6 +15,10 @@ typedef struct FoveaSharedPlan FoveaSharedPlan;
 /* Loads, or joins those who hold it; a caller who comes while another one loads waits for that one. Returns NULL and err on
  * failure; failures are not remembered. params has no input shapes, plan_params no flags and constants; their texts may be NULL. */
 FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err);
+/* The plan's device failed: those who hold it still do, and the next one who asks gets another. */
+void fovea_plan_forget(FoveaSharedPlan *shared);
+/* How many hold it. */
+guint fovea_plan_holders(FoveaSharedPlan *shared);
 /* Drops a hold and clears the pointer; the last one frees the plan. Accepts a pointer to NULL. */
 void fovea_plan_release(FoveaSharedPlan **shared);
 

@@ -28,10 +28,11 @@ layout(set = 0, binding = 10) uniform samplerBuffer packed_texel4;
 layout(set = 0, binding = 11) uniform samplerBuffer packed_texel1;
 #else
 layout(set = 0, binding = 2) uniform samplerBuffer arena_texel4;
-layout(set = 0, binding = 3) uniform samplerBuffer arena_texel1;
+#define arena_texel1 scratch_texel1
 #define packed_texel4 weights_texel4
 #define packed_texel1 weights_texel1
 #endif
+layout(set = 0, binding = 3) uniform samplerBuffer scratch_texel1;
 #ifdef STORES_HALF
 layout(set = 0, binding = 12, rgba16f) uniform writeonly imageBuffer arena_image4;
 layout(set = 0, binding = 13, r16f) uniform writeonly imageBuffer arena_image1;
@@ -48,7 +49,7 @@ layout(set = 0, binding = 1) readonly buffer WeightsHalf4 { f16vec4 weights_half
 #endif
 
 /* The …4 take positions that are multiples of four. Weights are what kernels packed; constants are what stays fp32 whatever the activations are: as the model has
- * it, or packed where it is too little to save anything. */
+ * it, or packed where it is too little to save anything. Scratch is fp32 too. */
 #ifdef FV_TEXEL
 float load(int at) { return texelFetch(arena_texel1, at).x; }
 vec4 load4(int at) { return texelFetch(arena_texel4, at >> 2); }
@@ -56,6 +57,7 @@ float load_weight(int at) { return texelFetch(packed_texel1, at).x; }
 vec4 load_weight4(int at) { return texelFetch(packed_texel4, at >> 2); }
 float load_constant(int at) { return texelFetch(weights_texel1, at).x; }
 vec4 load_constant4(int at) { return texelFetch(weights_texel4, at >> 2); }
+float load_scratch(int at) { return texelFetch(scratch_texel1, at).x; }
 #ifdef STORES_HALF
 /* What fp16 holds that is nearest, halves to even: stores may cut instead, and such errors have one sign and add up. */
 vec4 rounded(vec4 x) {
@@ -88,6 +90,7 @@ void store4(int at, vec4 value) { arena_vec4[at >> 2] = value; }
 #endif
 float load_constant(int at) { return weights[at]; }
 vec4 load_constant4(int at) { return weights_vec4[at >> 2]; }
+float load_scratch(int at) { return arena[at]; }
 #endif
 /* The first `count` (1 to 4) of four floats. */
 void store_some(int at, vec4 value, int count) {

@@ -4,9 +4,14 @@
  * group, in 32-bit integers. Outside the picture stands x's zero point. Dispatch: pixel tiles x groups x channel tiles, channel tiles fastest.
  * Weights: [group][channel tile][part][tap][fours of input channels][8] words of four signed bytes, the weights' zero points taken off; where that takes more
  * than a byte they are the sum of two parts. Table: [group][channel tile]{8 biases, 8 sums of weights, 8 multipliers}.
- * What lies behind an input pixel's channels is multiplied by zero. */
+ * What lies behind an input pixel's channels is multiplied by zero. FIRST: at most four input channels, few taps, all unrolled. */
 #ifdef DOT
 #include "dot.glsl"
+#endif
+#ifdef FIRST
+#define TAPS [[unroll]]
+#else
+#define TAPS
 #endif
 #include "common.glsl"
 #include "words.glsl"
@@ -105,11 +110,15 @@ void main() {
     [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * 2 + v] = bias;
   }
 
+#ifdef FIRST
+  const int fours = 1, pairs = 0;
+#else
   int fours = (push.channels + 3) >> 2, pairs = X_ALIGNED > 1 ? fours & ~1 : 0;
+#endif
   int w = push.w_at + group_tile * PARTS * KH * KW * fours * 8;
   for (int part = 0; part < PARTS; part++) {
-    for (int ky = 0; ky < KH; ky++) {
-      for (int kx = 0; kx < KW; kx++) {
+    TAPS for (int ky = 0; ky < KH; ky++) {
+      TAPS for (int kx = 0; kx < KW; kx++) {
         int at[PIXELS];
         bool inside[PIXELS];
         [[unroll]] for (int p = 0; p < PIXELS; p++) {

@@ -1,6 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Functions of bytes, element by element over any strides: an invocation computes four neighbours along the innermost dimension of y. Functions of one
+/* Functions and copies of bytes, element by element over any strides: an invocation computes four neighbours along the innermost dimension of y. Functions of one
  * byte are tables, and the way from fp32 is the table of where the result changes: so nothing depends on how a device divides.
  * Dispatch: all dimensions but the innermost x fours of it, innermost fastest. */
 #include "common.glsl"

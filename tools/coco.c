@@ -201,14 +201,17 @@ static int judge_category(const FvCoco *coco, int category, guint *truth_at, gui
 
 void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) {
   g_autoptr(GArray) judged = g_array_new(FALSE, FALSE, sizeof(Judged));
+  g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(Judged));
   guint truth_at = 0, detection_at = 0;
-  double sum = 0, sum50 = 0;
-  int categories = 0;
+  double sum = 0, sum50 = 0, pooled = 0;
+  int categories = 0, all_truths = 0;
   g_array_sort(coco->truths, truths_in_order);
   g_array_sort(coco->detections, detections_in_order);
   for (int c = 0; c < fv_coco_category_count(coco); c++) {
     int truth_count = judge_category(coco, c, &truth_at, &detection_at, judged);
     if (per_category) per_category[c] = NAN;
+    g_array_append_vals(all, judged->data, judged->len);
+    all_truths += truth_count;
     if (truth_count == 0) continue;
     double mean = 0;
     for (int step = 0; step < OVERLAPS; step++) {
@@ -220,5 +223,8 @@ void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) 
     sum += mean;
     categories++;
   }
-  *result = (FvCocoResult){.map = categories ? sum / categories : NAN, .ap50 = categories ? sum50 / categories : NAN};
+  for (guint i = 0; i < all->len; i++) g_array_index(all, Judged, i).order = i;
+  g_array_sort(all, by_falling_score);
+  for (int step = 0; step < OVERLAPS && all_truths; step++) pooled += average_precision(all, step, all_truths) / OVERLAPS;
+  *result = (FvCocoResult){.map = categories ? sum / categories : NAN, .ap50 = categories ? sum50 / categories : NAN, .pooled = all_truths ? pooled : NAN};
 }

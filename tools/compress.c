@@ -17,7 +17,7 @@ typedef struct Compression {
   FvModelOptions options;
   FvCompressWords words;
   char *output, *calibrate, *images, *annotations, *entropy, *sign_key;
-  double budget;
+  double budget, decode_ms;
   int pictures, measured;
   gboolean encrypt, layers;
   /* at work */
@@ -29,7 +29,9 @@ typedef struct Compression {
   gboolean seen;          /* its pictures are those of calibration */
   FvMeasure search;       /* what a budget is spent by */
   FvCompressReport *report;
-  double before, after;   /* NAN: not measured */
+  FvCocoResult before, after;
+  gboolean is_measured;
+  FvScoreHistogram scores; /* of what was made, on the pictures of calibration */
   FvProgress bar;
   const char *doing;
 } Compression;
@@ -71,18 +73,20 @@ static int show_progress(void *data, const char *what, int done, int total) {
   return 0;
 }
 
-static int score(FvMeasure *measure, FvModel *model, double *ret_score, FvError *err) {
-  FvCocoResult result;
+static int score(FvMeasure *measure, FvModel *model, FvCocoResult *result, FvError *err) {
   gint64 found = fv_measure_detect(measure, model, NULL, NULL, err);
   if (found < 0) return (int)found;
-  fv_coco_evaluate(measure->coco, &result, NULL);
-  *ret_score = 100 * result.map;
+  fv_coco_evaluate(measure->coco, result, NULL);
   return 0;
 }
 
+/* Over all classes together: on few pictures mAP is decided by the classes that occur once, and a search would go where they fall. */
 static int score_candidate(void *data, FvModel *model, double *ret_score, FvError *err) {
   Compression *it = data;
-  return score(&it->search, model, ret_score, err);
+  FvCocoResult result;
+  int code = score(&it->search, model, &result, err);
+  *ret_score = code == 0 ? 100 * result.pooled : NAN;
+  return code;
 }
 
 static gboolean finds_objects(const FvModel *model) {
@@ -105,6 +109,26 @@ static int open_pictures(Compression *it, FvError *err) {
   return fv_search_pictures_init(&it->search, &it->calibration, annotated ? it->annotations : NULL, it->model, err);
 }
 
+static void count_score(void *data, int image, int category, double score, const double box[4]) {
+  FvScoreHistogram *scores = data;
+  (void)image;
+  (void)category;
+  (void)box;
+  int bin = (int)(score * FV_SCORE_BINS);
+  scores->counts[CLAMP(bin, 0, FV_SCORE_BINS - 1)]++;
+}
+
+/* What scores are usual, for whoever wants to tell later whether they still are. */
+static int count_scores(Compression *it, FvError *err) {
+  FvMeasure all = {.threads = it->options.threads, .device = "cpu"};
+  if (!finds_objects(it->made) || !it->calibrate) return 0;
+  it->scores.group = "all";
+  fv_measure_list(&all, it->calibration.folder, it->calibration.names, it->made);
+  gint64 found = fv_measure_detect(&all, it->made, count_score, &it->scores, err);
+  fv_measure_finish(&all);
+  return found < 0 ? (int)found : 0;
+}
+
 static int compress(Compression *it) {
   FvError err;
   it->measure = (FvMeasure){.threads = it->options.threads, .device = "cpu", .progress = "measuring"};
@@ -117,6 +141,8 @@ static int compress(Compression *it) {
   if (it->doing) fv_progress_end(&it->bar);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->model, &it->before, &err);
   if (result == 0 && it->measure.coco) result = score(&it->measure, it->made, &it->after, &err);
+  if (result == 0) result = count_scores(it, &err);
+  it->is_measured = result == 0 && it->measure.coco && isfinite(it->before.map) && isfinite(it->after.map);
   return result < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;
 }
 
@@ -134,42 +160,52 @@ static void print_layers(const FvCompressReport *report) {
 }
 
 static void print_accuracy(const Compression *it) {
-  if (!isfinite(it->before) || !isfinite(it->after)) return;
-  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", it->after, it->before, fv_coco_image_count(it->measure.coco),
+  if (!it->is_measured) return;
+  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", 100 * it->after.map, 100 * it->before.map, fv_coco_image_count(it->measure.coco),
          it->seen ? " (those of calibration: there are no others)" : "", it->annotations ? "annotations" : "what the model found before, score 0.3 and more");
 }
 
 enum { NOTES = 8, NOTE_BYTES = 128 };
 
 /* The record that goes into the file. */
-static int write_notes(const Compression *it, FvNote *notes, char (*texts)[NOTE_BYTES]) {
+static int write_accuracy(const Compression *it, FvNote *notes, char (*texts)[NOTE_BYTES]) {
   int count = 0;
-  if (it->report && it->report->pictures) {
-    snprintf(texts[count], NOTE_BYTES, "%d", it->report->pictures);
-    notes[count] = (FvNote){"calibration-pictures", texts[count]};
-    count++;
-  }
-  if (!isfinite(it->before) || !isfinite(it->after)) return count;
+  if (!it->is_measured) return count;
   notes[count++] = (FvNote){"metric", "COCO mAP, 0 to 100, overlaps 0.50 to 0.95"};
   notes[count++] = (FvNote){"truth", it->annotations ? "annotations" : "objects that the source model finds with score 0.3 or more"};
   snprintf(texts[count], NOTE_BYTES, "%d%s", fv_coco_image_count(it->measure.coco), it->seen ? ", those of calibration" : "");
   notes[count] = (FvNote){"pictures", texts[count]};
   count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", it->before);
+  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->before.map);
   notes[count] = (FvNote){"before", texts[count]};
   count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", it->after);
+  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->after.map);
   notes[count] = (FvNote){"after", texts[count]};
   return count + 1;
+}
+
+static int write_calibration(const Compression *it, FvNote *notes, char *text) {
+  if (!it->report || !it->report->pictures) return 0;
+  snprintf(text, NOTE_BYTES, "%d", it->report->pictures);
+  notes[0] = (FvNote){"pictures", text};
+  notes[1] = (FvNote){"ranges", it->words.ranges ? it->words.ranges : "auto"};
+  notes[2] = (FvNote){"activations", it->params.activations == FV_ACTIVATIONS_INT8 ? "int8" : "fp32"};
+  notes[3] = (FvNote){"equalised", it->words.no_equalisation ? "no" : "yes"};
+  return 4;
 }
 
 static int write_file(const Compression *it, FvContainerParams *params) {
   FvError err;
   FvContainerInfo info;
-  FvNote notes[NOTES];
-  char texts[NOTES][NOTE_BYTES];
-  params->accuracy = notes;
-  params->accuracy_count = write_notes(it, notes, texts);
+  FvNote accuracy[NOTES], calibration[NOTES];
+  char texts[NOTES][NOTE_BYTES], pictures[NOTE_BYTES];
+  params->accuracy = accuracy;
+  params->accuracy_count = write_accuracy(it, accuracy, texts);
+  params->calibration = calibration;
+  params->calibration_count = write_calibration(it, calibration, pictures);
+  params->scores = &it->scores;
+  params->score_count = it->scores.group ? 1 : 0;
+  params->decode_ms = it->decode_ms;
   if (fv_container_write(it->made, it->output, params, &err) < 0) return fv_fail(command, "%s", err.message);
   if (fv_container_verify(it->output, it->options.trusted_keys, &info, &err) < 0) return fv_fail(command, "%s", err.message);
   FvModelInfo source = fv_model_info(it->model);
@@ -186,6 +222,7 @@ static int write_file(const Compression *it, FvContainerParams *params) {
 static int check_pictures(const Compression *it) {
   if (it->pictures < 1) return fv_fail_usage(command, "--pictures must be 1 or more, not %d", it->pictures);
   if (it->measured < 0) return fv_fail_usage(command, "--measure must be 0 (not at all) or more, not %d", it->measured);
+  if (!(it->decode_ms >= 0 || it->decode_ms == -1)) return fv_fail_usage(command, "--decode-ms must be 0 or more, or -1, not %g", it->decode_ms);
   if (!(it->budget >= 0)) return fv_fail_usage(command, "--budget must be 0 or more, not %g", it->budget);
   if (it->calibrate && !g_file_test(it->calibrate, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--calibrate '%s' is not a folder", it->calibrate);
   if (it->images && !g_file_test(it->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", it->images);
@@ -243,7 +280,7 @@ static void finish(Compression *it) {
 }
 
 int fv_command_compress(int argc, char **argv) {
-  Compression it = {.pictures = 64, .measured = 500, .before = NAN, .after = NAN};
+  Compression it = {.pictures = 64, .measured = 500};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
     {"calibrate", 0, 0, G_OPTION_ARG_FILENAME, &it.calibrate, "Folder of pictures like those that the model will see; makes int8 the default", "DIR"},
@@ -264,6 +301,7 @@ int fv_command_compress(int argc, char **argv) {
     {"no-bias-correction", 0, 0, G_OPTION_ARG_NONE, &it.words.no_bias_correction, "Do not correct biases for what rounding shifts", NULL},
     {"layers", 0, 0, G_OPTION_ARG_NONE, &it.layers, "Print what became of each layer", NULL},
     {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
+    {"decode-ms", 0, 0, G_OPTION_ARG_DOUBLE, &it.decode_ms, "With auto: milliseconds that decoding may take; -1: no limit (default: what the ONNX file takes to load)", "MS"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &it.options.threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"},

@@ -109,6 +109,7 @@ static gboolean parse_prune(const char *word, FvPruneParams *prune) {
   prune->global = strcmp(kind, "global") == 0;
   prune->kind = strcmp(kind, "magnitude") == 0 || prune->global ? FV_PRUNE_MAGNITUDE : strcmp(kind, "channels") == 0 ? FV_PRUNE_CHANNELS
                 : strcmp(kind, "auto") == 0 ? FV_PRUNE_AUTO : FV_PRUNE_NONE;
+  if (prune->kind == FV_PRUNE_CHANNELS) prune->global = TRUE; /* dead channels first, wherever they are */
   return prune->kind != FV_PRUNE_NONE && parse_amount(amount, &prune->amount);
 }
 

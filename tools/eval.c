@@ -58,6 +58,7 @@ static void print_json(const Evaluation *it, const FvCocoResult *result, const d
   fv_json_open(&json, NULL, '{');
   fv_json_number(&json, "map", result->map, 5);
   fv_json_number(&json, "ap50", result->ap50, 5);
+  fv_json_number(&json, "pooled", result->pooled, 5);
   fv_json_int(&json, "images", fv_coco_image_count(it->measure.coco));
   fv_json_int(&json, "detections", it->found_total);
   fv_json_open(&json, "per_class", '{');
@@ -69,7 +70,7 @@ static void print_json(const Evaluation *it, const FvCocoResult *result, const d
 }
 
 static void print_text(const Evaluation *it, const FvCocoResult *result, const double *per_category) {
-  printf("mAP    %.4f (overlaps 0.50 to 0.95)\nAP50   %.4f\n", result->map, result->ap50);
+  printf("mAP    %.4f (overlaps 0.50 to 0.95)\nAP50   %.4f\npooled %.4f (all classes ranked together)\n", result->map, result->ap50, result->pooled);
   printf("%d pictures, %lld detections\n\n", fv_coco_image_count(it->measure.coco), (long long)it->found_total);
   for (int c = 0; c < fv_coco_category_count(it->measure.coco); c++)
     if (isfinite(per_category[c])) printf("%.4f  %s\n", per_category[c], fv_coco_category_name(it->measure.coco, c));

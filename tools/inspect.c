@@ -135,7 +135,7 @@ static void print_json(const Inspection *it) {
   fv_json_string(&json, "producer", info.producer);
   fv_json_int(&json, "opset", info.opset);
   fv_json_int(&json, "file_bytes", info.file_bytes);
-  fv_json_string(&json, "sha256", info.sha256);
+  fv_json_string(&json, "sha256", fv_model_sha256(it->model));
   fv_json_int(&json, "parameters", info.parameters);
   fv_json_int(&json, "nodes", info.node_count);
   json_values(&json, it, true);

@@ -230,9 +230,11 @@ static void gather_part(void *arg, int part) {
   }
 }
 
+static int passes(const FvCalibrationParams *params) { return params->ranges_only ? 1 : 2; }
+
 static int report_progress(const Gathering *it, int done) {
   const FvCalibrationParams *params = it->params;
-  return params->progress ? params->progress(params->progress_data, "calibrating", done, 2 * params->pictures.count) : 0;
+  return params->progress ? params->progress(params->progress_data, "calibrating", done, passes(params) * params->pictures.count) : 0;
 }
 
 static int gather_picture(Gathering *it, FvError *err) {
@@ -248,7 +250,7 @@ static int gather_picture(Gathering *it, FvError *err) {
 
 static int gather_all(Gathering *it, FvError *err) {
   int count = it->params->pictures.count;
-  for (int done = 0; done < 2 * count; done++) {
+  for (int done = 0; done < passes(it->params) * count; done++) {
     it->ranges = done < count;
     it->picture = done % count;
     if (report_progress(it, done)) return fv_error_set(err, FV_ERR_CANCELLED, "cancelled while calibrating");

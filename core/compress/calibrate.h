@@ -32,6 +32,7 @@ typedef struct FvCalibration FvCalibration;
 typedef struct FvCalibrationParams {
   FvPictureSource pictures;
   bool moments;
+  bool ranges_only; /* one pass: minima, maxima and means, no histograms */
   int threads;
   int (*progress)(void *data, const char *what, int done, int total);
   void *progress_data;

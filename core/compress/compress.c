@@ -8,6 +8,7 @@
 #include "compress/forms.h"
 #include "compress/prepare.h"
 #include "compress/prune.h"
+#include "compress/search.h"
 
 typedef struct Compression {
   FvModel *model;         /* the caller's */
@@ -67,33 +68,50 @@ static int set_base(Compression *it, FvGraph *graph) {
 
 static int simplify(Compression *it) {
   FvGraph *graph = fv_compress_graph(it->model, it->err);
-  if (!graph) return it->err->code;
-  int result = needs_pictures(it->params) && !it->params->no_equalisation ? fv_equalise(graph, it->err) : 0;
+  return graph ? set_base(it, graph) : it->err->code;
+}
+
+static int calibrate(Compression *it, bool ranges_only) {
+  const FvCompressParams *params = it->params;
+  FvCalibrationParams how = {.pictures = params->calibration, .moments = !ranges_only, .ranges_only = ranges_only, .threads = params->threads, .progress = params->progress,
+                             .progress_data = params->progress_data};
+  fv_calibration_destroy(&it->calibration);
+  return fv_calibration_create(it->base, it->base->prepared, &how, &it->calibration, it->err);
+}
+
+static int equalise(Compression *it) {
+  int result = calibrate(it, true);
+  FvGraph *graph = result == 0 ? fv_graph_clone(it->base->prepared) : NULL;
+  if (result < 0 || !graph) return result < 0 ? result : out_of_memory(it);
+  result = fv_equalise(graph, it->calibration, it->err);
   if (result == 0) return set_base(it, graph);
   fv_graph_destroy(&graph);
   return result;
-}
-
-static int calibrate(Compression *it) {
-  const FvCompressParams *params = it->params;
-  FvCalibrationParams how = {.pictures = params->calibration, .moments = true, .threads = params->threads, .progress = params->progress, .progress_data = params->progress_data};
-  fv_calibration_destroy(&it->calibration);
-  return fv_calibration_create(it->base, it->base->prepared, &how, &it->calibration, it->err);
 }
 
 /* What flows behind a pruned layer is not what flowed before. */
 static int prune(Compression *it) {
   FvGraph *graph = fv_graph_clone(it->base->prepared);
   if (!graph) return out_of_memory(it);
-  int result = fv_error_set(it->err, FV_ERR_UNSUPPORTED, "this build cannot prune");
+  int result = fv_prune(graph, it->calibration, &it->params->prune, it->err);
   if (result < 0) fv_graph_destroy(&graph);
   if (result == 0) result = set_base(it, graph);
-  return result == 0 ? calibrate(it) : result;
+  return result == 0 ? calibrate(it, false) : result;
+}
+
+static FvQuantiseParams quantise_params(const Compression *it) {
+  const FvCompressParams *params = it->params;
+  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+}
+
+static int search(Compression *it) {
+  FvQuantiseParams how = quantise_params(it);
+  FvSearchParams params = {it->model, it->base, it->calibration, it->params, &how};
+  return fv_search_bits(&params, it->forms, it->err);
 }
 
 static int quantise(Compression *it) {
-  const FvCompressParams *params = it->params;
-  FvQuantiseParams how = {.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+  FvQuantiseParams how = quantise_params(it);
   FvGraph *graph = fv_graph_clone(it->base->prepared);
   if (!graph) return out_of_memory(it);
   int result = fv_quantise(graph, it->calibration, &how, it->layers, it->err);
@@ -148,9 +166,11 @@ void fv_compress_report_destroy(FvCompressReport **place) {
 static int run(Compression *it) {
   bool pictures = needs_pictures(it->params);
   int result = simplify(it);
-  if (result == 0 && pictures) result = calibrate(it);
+  if (result == 0 && pictures && !it->params->no_equalisation) result = equalise(it);
+  if (result == 0 && pictures) result = calibrate(it, false);
   if (result == 0 && it->params->prune.kind != FV_PRUNE_NONE) result = prune(it);
   if (result == 0) result = prepare_layers(it);
+  if (result == 0 && it->params->budget > 0) result = search(it);
   if (result == 0) result = quantise(it);
   return result == 0 ? tell(it) : result;
 }

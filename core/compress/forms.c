@@ -52,6 +52,12 @@ static int apply_pattern(const FvGraph *graph, const FvNodeForm *wanted, FvLayer
   return found ? 0 : fv_error_set(err, FV_ERR_INVALID, "no convolution or matrix product is called '%.200s'; fovea inspect --layers lists them", wanted->node);
 }
 
+bool fv_form_is_asked(const FvNode *node, const FvCompressParams *params) {
+  for (int i = 0; i < params->node_count; i++)
+    if (fnmatch(params->nodes[i].node, fv_node_label(node), 0) == 0) return true;
+  return false;
+}
+
 int fv_choose_forms(FvGraph *graph, const FvCompressParams *params, FvLayerForm **ret_forms, FvError *err) {
   FvLayerForm *forms = calloc((size_t)graph->node_count + 1, sizeof *forms);
   if (!forms) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");

@@ -18,7 +18,6 @@ typedef struct Choice {
   bool *needed;         /* by value: some product reads it in 8 bits */
   bool *absorbed;       /* by value: the activation behind works on it before it has 8 bits */
   int *parent;          /* by value: of union-find */
-  FvErrorCost *cost;    /* by value */
   FvHistogram histogram;
 } Choice;
 
@@ -83,36 +82,7 @@ static void share_grids(const Choice *it) {
   }
 }
 
-/* --- costs and ranges --- */
-
-static FvErrorCost cost_of_weights(const FvNode *node) {
-  const FvTensor *w = node->inputs[1]->constant;
-  const float *data = w->data;
-  int64_t count = fv_tensor_count(w), rows = node->op->kind == FV_OP_CONV ? w->dims[0] : node->outputs[0]->dims[node->outputs[0]->rank - 1];
-  bool rows_first = node->op->kind == FV_OP_CONV || (node->op->kind == FV_OP_GEMM && ((const FvGemmParams *)node->params)->trans_b);
-  int64_t columns = rows ? count / rows : 0, row_step = rows_first ? columns : 1, step = rows_first ? 1 : rows;
-  FvErrorCost cost = {0};
-  for (int64_t r = 0; r < rows; r++) {
-    double sum = 0;
-    for (int64_t k = 0; k < columns; k++) {
-      double x = (double)data[r * row_step + k * step];
-      sum += x;
-      cost.variance += x * x;
-    }
-    cost.mean += sum * sum;
-  }
-  return cost;
-}
-
-static void add_costs(const Choice *it) {
-  for (int n = 0; n < it->graph->node_count; n++) {
-    const FvNode *node = it->graph->nodes[n];
-    if (role_in(it, node) != FV_ROLE_PRODUCT) continue;
-    FvErrorCost cost = cost_of_weights(node), *sum = &it->cost[find(it, node->inputs[0]->slot)];
-    sum->variance += cost.variance;
-    sum->mean += cost.mean;
-  }
-}
+/* --- ranges --- */
 
 /* Does the value bring numbers of its own into its group, or only those of another member? */
 static bool is_source(const Choice *it, const FvValue *value) {
@@ -160,8 +130,7 @@ static int choose_group(Choice *it, int root, FvGrid *grid, FvError *err) {
   for (int i = 0; i < it->graph->value_count; i++)
     if (it->needed[i] && !it->absorbed[i] && find(it, i) == root && is_source(it, it->graph->values[i]))
       fv_histogram_add(&it->histogram, fv_calibration_stats(it->calibration, it->graph->values[i]->name));
-  FvErrorCost cost = it->cost[root];
-  *grid = fv_choose_grid(&it->histogram, it->params->ranges, cost.variance > 0 ? cost : (FvErrorCost){1, 1});
+  *grid = fv_choose_grid(&it->histogram, it->params->ranges);
   return 0;
 }
 
@@ -187,8 +156,7 @@ static int init(Choice *it, FvGraph *graph) {
   it->needed = calloc(count, sizeof *it->needed);
   it->absorbed = calloc(count, sizeof *it->absorbed);
   it->parent = malloc(count * sizeof *it->parent);
-  it->cost = calloc(count, sizeof *it->cost);
-  if (!it->graph || !it->maker || !it->needed || !it->absorbed || !it->parent || !it->cost) return FV_ERR_NO_MEMORY;
+  if (!it->graph || !it->maker || !it->needed || !it->absorbed || !it->parent) return FV_ERR_NO_MEMORY;
   for (int i = 0; i < graph->value_count; i++) {
     graph->values[i]->slot = it->graph->values[i]->slot = it->parent[i] = i;
     it->maker[i] = -1;
@@ -208,7 +176,6 @@ static void finish(Choice *it) {
   free(it->needed);
   free(it->absorbed);
   free(it->parent);
-  free(it->cost);
 }
 
 int fv_choose_grids(FvGraph *graph, const FvCalibration *calibration, const FvQuantiseParams *params, FvValueGrid **ret_grids, FvError *err) {
@@ -220,7 +187,6 @@ int fv_choose_grids(FvGraph *graph, const FvCalibration *calibration, const FvQu
     find_needed(&it);
     find_absorbed(&it);
     share_grids(&it);
-    add_costs(&it);
     result = choose_all(&it, grids, err);
   }
   finish(&it);

@@ -26,7 +26,8 @@ typedef struct FvQuantiseParams {
 /* Rewrites graph in place and prepares it anew. calibration may be NULL where no activation becomes 8 bits wide; weights then go to the nearest level. reports: by node index,
  * filled for nodes with weights, the first of those that share theirs; may be NULL. Names in them belong to the graph. */
 int fv_quantise(FvGraph *graph, const FvCalibration *calibration, const FvQuantiseParams *params, FvLayerReport *reports, FvError *err);
-/* Cross-layer equalisation (Nagel et al. 2019): scales moved between convolutions with only positively homogeneous operators between them. Before calibration. */
-int fv_equalise(FvGraph *graph, FvError *err);
+/* Cross-layer equalisation (after Nagel et al. 2019): scales moved between convolutions with only positively homogeneous operators between them. The ranges of the calibration are
+ * all it needs; they are no longer true of the graph afterwards. */
+int fv_equalise(FvGraph *graph, const FvCalibration *calibration, FvError *err);
 
 #endif

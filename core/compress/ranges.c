@@ -26,19 +26,26 @@ static int bin_of(const FvHistogram *histogram, float value) {
   return bin < 0 ? 0 : bin < FV_HISTOGRAM_BINS ? bin : FV_HISTOGRAM_BINS - 1;
 }
 
+/* What stands for the numbers in a bin. Zeros are many, and exact. */
+static double middle(double low, double width) { return low <= 0 && low + width > 0 ? 0 : low + width / 2; }
+
 void fv_histogram_add(FvHistogram *histogram, const FvActivationStats *stats) {
-  float width = (stats->max - stats->min) / FV_HISTOGRAM_BINS;
+  double width = ((double)stats->max - (double)stats->min) / FV_HISTOGRAM_BINS, count = 0, squares = 0;
   for (int b = 0; b < FV_HISTOGRAM_BINS; b++) {
-    float low = stats->min + (float)b * width, high = low + width;
-    float value = low <= 0 && high >= 0 ? 0 : low + width / 2; /* zeros are many, and exact */
-    histogram->bins[bin_of(histogram, value)] += stats->histogram[b];
+    double value = middle((double)stats->min + b * width, width), n = (double)stats->histogram[b];
+    count += n;
+    squares += n * value * value;
+  }
+  for (int b = 0; b < FV_HISTOGRAM_BINS && count > 0; b++) {
+    int to = bin_of(histogram, (float)middle((double)stats->min + b * width, width));
+    histogram->bins[to] += (float)((double)stats->histogram[b] / count);
+    if (squares > 0) histogram->weights[to] += (float)((double)stats->histogram[b] / squares);
   }
 }
 
-/* What stands for the numbers in a bin. */
 static double bin_value(const FvHistogram *histogram, int bin) {
-  double width = (double)bin_width(histogram), low = (double)histogram->low + bin * width;
-  return low <= 0 && low + width > 0 ? 0 : low + width / 2;
+  double width = (double)bin_width(histogram);
+  return middle((double)histogram->low + bin * width, width);
 }
 
 /* --- grids --- */
@@ -59,21 +66,25 @@ static FvGrid covering(float low, float high) {
   return grid;
 }
 
-double fv_grid_error(const FvHistogram *histogram, FvGrid grid, FvErrorCost cost) {
-  double count = 0, sum = 0, squares = 0;
+double fv_grid_error(const FvHistogram *histogram, FvGrid grid) {
+  double sum = 0;
   for (int b = 0; b < FV_HISTOGRAM_BINS; b++) {
-    if (histogram->bins[b] == 0) continue;
-    double value = bin_value(histogram, b), error = on_grid(grid, value) - value, n = (double)histogram->bins[b];
-    count += n;
-    sum += n * error;
-    squares += n * error * error;
+    if (histogram->weights[b] == 0) continue;
+    double value = bin_value(histogram, b), error = on_grid(grid, value) - value;
+    sum += (double)histogram->weights[b] * error * error;
   }
-  if (count == 0) return 0;
-  double mean = sum / count;
-  return cost.variance * (squares / count - mean * mean) + cost.mean * mean * mean;
+  return sum;
 }
 
-static double mean_square(const FvHistogram *histogram, FvGrid grid) { return fv_grid_error(histogram, grid, (FvErrorCost){1, 1}); }
+/* Of all numbers alike. */
+static double square_error(const FvHistogram *histogram, FvGrid grid) {
+  double sum = 0;
+  for (int b = 0; b < FV_HISTOGRAM_BINS; b++) {
+    double value = bin_value(histogram, b), error = on_grid(grid, value) - value;
+    sum += (double)histogram->bins[b] * error * error;
+  }
+  return sum;
+}
 
 /* Kullback-Leibler divergence of what the grid makes of the histogram from the histogram (Migacz, "8-bit inference with TensorRT", 2017). What lies outside counts at
  * the ends of the histogram, but the grid has not seen it; each level's numbers are spread evenly over those of its bins that are not empty. */
@@ -138,26 +149,21 @@ static FvGrid by_search(const FvHistogram *histogram, double (*loss)(const FvHis
   return best;
 }
 
-static FvGrid choose(const FvHistogram *histogram, FvRangeMethod method) {
+static FvGrid by_method(const FvHistogram *histogram, FvRangeMethod method) {
   switch (method) {
+    case FV_RANGE_MINMAX: return covering(histogram->low, histogram->high);
     case FV_RANGE_PERCENTILE: return by_percentile(histogram);
     case FV_RANGE_KL: return by_search(histogram, divergence);
-    case FV_RANGE_MSE: return by_search(histogram, mean_square);
-    default: return covering(histogram->low, histogram->high);
+    case FV_RANGE_MSE: return by_search(histogram, square_error);
+    default: return by_search(histogram, fv_grid_error);
   }
 }
 
-FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method, FvErrorCost cost) {
-  if (method != FV_RANGE_AUTO) return choose(histogram, method);
-  static const FvRangeMethod methods[] = {FV_RANGE_MINMAX, FV_RANGE_PERCENTILE, FV_RANGE_KL, FV_RANGE_MSE};
-  FvGrid best = {0};
-  double least = DBL_MAX;
-  for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-    FvGrid grid = choose(histogram, methods[i]);
-    double error = fv_grid_error(histogram, grid, cost);
-    if (error >= least) continue;
-    least = error;
-    best = grid;
+FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method) {
+  FvGrid best = by_method(histogram, method);
+  for (FvRangeMethod other = FV_RANGE_MINMAX; method == FV_RANGE_AUTO && other <= FV_RANGE_MSE; other++) {
+    FvGrid grid = by_method(histogram, other);
+    if (fv_grid_error(histogram, grid) < fv_grid_error(histogram, best)) best = grid;
   }
   return best;
 }

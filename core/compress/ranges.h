@@ -10,24 +10,22 @@ typedef struct FvGrid {
   int zero;
 } FvGrid;
 
-/* Activations, evenly from low to high; several values that share a grid are put together. */
+/* Activations, evenly from low to high. Values that share a grid are put together, each with a mass of 1, however many numbers it has: a small map with large numbers is
+ * worth as much as a large one. */
 typedef struct FvHistogram {
   float low, high;
   float bins[FV_HISTOGRAM_BINS];
+  float weights[FV_HISTOGRAM_BINS]; /* bins over the mean square of the value that they came from: what a squared error there is worth */
 } FvHistogram;
 
 /* Makes room for low..high and for 0, which every grid holds exactly. */
 void fv_histogram_init(FvHistogram *histogram, float low, float high);
 void fv_histogram_add(FvHistogram *histogram, const FvActivationStats *stats);
 
-/* What an error e costs the layers that read the activation: variance * Var(e) + mean * E(e)^2. Of a layer with weights w: the sum of all w^2, and of the squares of
- * its rows' sums. */
-typedef struct FvErrorCost {
-  double variance, mean;
-} FvErrorCost;
-double fv_grid_error(const FvHistogram *histogram, FvGrid grid, FvErrorCost cost);
+/* The squared error of a grid over the mean square, summed over the values in the histogram. A product of independent inputs has the same relative error. */
+double fv_grid_error(const FvHistogram *histogram, FvGrid grid);
 
-/* AUTO takes the grid of the other methods that costs least. */
-FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method, FvErrorCost cost);
+/* AUTO: the grid that fv_grid_error likes best, among those of the other methods and some more. */
+FvGrid fv_choose_grid(const FvHistogram *histogram, FvRangeMethod method);
 
 #endif

@@ -48,11 +48,3 @@ bool fv_factor(double *matrix, int64_t n) {
   }
   return true;
 }
-
-void fv_factor_solve(const double *factor, int64_t n, double *b) {
-  for (int64_t k = n - 1; k >= 0; k--) {
-    b[k] /= factor[k * n + k];
-    for (int64_t j = 0; j < k; j++) b[j] -= factor[k * n + j] * b[k];
-  }
-  for (int64_t k = 0; k < n; k++) b[k] = (b[k] - fv_factor_dot(factor + k * n, b, k)) / factor[k * n + k];
-}

@@ -8,8 +8,6 @@
 /* H = AT A with A lower triangular: from the last row upwards, so that row k of A says how entry k answers for the error of entries before it once those behind it
  * are free. H: the lower triangle of matrix, n x n, row-major; A takes its place, the rest is not touched. False when H is not positive definite. */
 bool fv_factor(double *matrix, int64_t n);
-/* b becomes x with H x = b. */
-void fv_factor_solve(const double *factor, int64_t n, double *b);
 double fv_factor_dot(const double *a, const double *b, int64_t n);
 
 #endif

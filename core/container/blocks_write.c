@@ -92,15 +92,30 @@ static void put_stream(const FvCoderWay *way, FvBytes *directory, FvBytes *secti
   fv_bytes_append(section, way->coded.data, way->coded.size);
 }
 
+/* Bytes apart that nobody coded are better together: they can be used where they are. */
+static bool is_worth_planes(const FvBlockDraft *draft, const FvCoderTrial *trials) {
+  bool any = false;
+  for (int k = 0; k < fv_block_streams(draft->kind); k++) any |= trials[k].ways[trials[k].chosen].id != FV_CODER_NONE;
+  return draft->kind.planes && any;
+}
+
+static void put_plain(const FvBlockDraft *draft, FvBytes *directory, FvBytes *section) {
+  FvCoderWay way = {.id = FV_CODER_NONE, .coded = draft->elements};
+  put_stream(&way, directory, section);
+}
+
 static void put_blocks(const Coding *coding, FvBytes *directory, FvBytes *section) {
   const FvCoderTrial *trial = coding->trials;
   fv_put_number(directory, (uint64_t)coding->writer->count);
   for (int i = 0; i < coding->writer->count; i++) {
     const FvBlockDraft *draft = &coding->writer->drafts[i];
-    fv_put_byte(directory, draft->kind.width | (draft->kind.planes ? (unsigned)FV_BLOCK_PLANES : 0));
+    bool planes = is_worth_planes(draft, trial);
+    fv_put_byte(directory, draft->kind.width | (planes ? (unsigned)FV_BLOCK_PLANES : 0));
     fv_put_number(directory, draft->elements.size / draft->kind.width);
     if (draft->kind.width == 1) fv_put_number(directory, draft->kind.row);
-    for (int k = 0; k < fv_block_streams(draft->kind); k++, trial++) put_stream(&trial->ways[trial->chosen], directory, section);
+    if (draft->kind.planes && !planes) put_plain(draft, directory, section);
+    for (int k = 0; k < fv_block_streams(draft->kind); k++, trial++)
+      if (planes || !draft->kind.planes) put_stream(&trial->ways[trial->chosen], directory, section);
   }
 }
 

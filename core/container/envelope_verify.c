@@ -107,6 +107,8 @@ static int read_entry(const Source *source, const uint8_t *at, uint64_t offset, 
     return fv_error_set(source->err, FV_ERR_FORMAT, "the section table is wrong about section '%s'", name);
   if (section->stored_bytes > FV_FORMAT_MAX_SECTION_BYTES || section->decoded_bytes > FV_FORMAT_MAX_SECTION_BYTES)
     return fv_error_set(source->err, FV_ERR_LIMIT, "section '%s' has more than %llu bytes", name, (unsigned long long)FV_FORMAT_MAX_SECTION_BYTES);
+  if (section->decoded_bytes > fv_format_decoded_limit(section->stored_bytes))
+    return fv_error_set(source->err, FV_ERR_LIMIT, "section '%s' would become %llu bytes, which is too much for its size", name, (unsigned long long)section->decoded_bytes);
   uint64_t seal = section->flags & FV_SECTION_ENCRYPTED ? FV_FORMAT_SEAL_BYTES : 0;
   if (section->coder == FV_CODER_NONE ? section->stored_bytes != section->decoded_bytes + seal : section->stored_bytes < seal)
     return fv_error_set(source->err, FV_ERR_FORMAT, "the section table is wrong about the size of section '%s'", name);

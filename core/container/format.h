@@ -48,7 +48,7 @@ typedef enum FvValueKind { FV_VALUE_COMPUTED = 0, FV_VALUE_INPUT, FV_VALUE_CONST
 static inline uint64_t fv_format_align(uint64_t offset) { return (offset + FV_FORMAT_ALIGN - 1) / FV_FORMAT_ALIGN * FV_FORMAT_ALIGN; }
 /* What so many stored bytes may decode to: a small file cannot ask for all memory. */
 static inline uint64_t fv_format_decoded_limit(uint64_t stored) {
-  uint64_t limit = (UINT64_C(64) << 20) + 4096 * stored;
+  uint64_t limit = (UINT64_C(16) << 20) + 256 * stored;
   return limit < FV_FORMAT_MAX_SECTION_BYTES ? limit : FV_FORMAT_MAX_SECTION_BYTES;
 }
 

@@ -53,7 +53,7 @@ typedef struct Distinct {
 static int by_value(const void *a, const void *b) {
   float x = fv_f32_from_bits(*(const uint32_t *)a), y = fv_f32_from_bits(*(const uint32_t *)b);
   if (x != y) return x < y ? -1 : 1;
-  return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : *(const uint32_t *)a > *(const uint32_t *)b; /* the two zeros */
+  return *(const uint32_t *)a > *(const uint32_t *)b ? -1 : *(const uint32_t *)a < *(const uint32_t *)b; /* the two zeros, -0 first */
 }
 
 static bool find_distinct(const float *values, int64_t count, int limit, Distinct *distinct) {

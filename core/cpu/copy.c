@@ -1,6 +1,6 @@
 /* Moving elements: copies between layouts, concatenation, padding, transposition, channel shuffles; elements of 1 and 4 bytes. */
 #include "cpu/families.h"
-#include "cpu/simd.h"
+#include "cpu/simd_int.h"
 #include "cpu/walk.h"
 
 static void *element(const FvTensor *t, int64_t offset) { return (char *)t->data + offset * (int64_t)fv_dtype_size(t->dtype); }
@@ -108,6 +108,12 @@ static void copy_even_words(uint32_t *to, const uint32_t *from, int64_t n) {
   for (; i < n; i++) to[i] = from[2 * i];
 }
 
+static void copy_even_bytes(uint8_t *to, const uint8_t *from, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) fv_copy_16_even(to + i, from + 2 * i, 0);
+  for (; i < n; i++) to[i] = from[2 * i];
+}
+
 /* Runs as short as the channels of a pixel are not worth a call. */
 static void copy_words(float *to, const float *from, int64_t n) {
   int64_t i = 0;
@@ -120,6 +126,8 @@ static void copy_run(void *to, int64_t to_step, const void *from, int64_t from_s
     copy_words(to, from, n);
   } else if (to_step == 1 && from_step == 2 && size == 4) {
     copy_even_words(to, from, n);
+  } else if (to_step == 1 && from_step == 2 && size == 1) {
+    copy_even_bytes(to, from, n);
   } else if (to_step == 1 && from_step == 1) {
     memcpy(to, from, (size_t)n * size);
   } else if (size == 4) {

@@ -4,6 +4,11 @@
 
 #include "cpu/kernel.h"
 
+/* Products of bytes: once more where there are instructions for four of them. */
+#define FV_KERNEL_BYTE_FAMILIES(X, isa) \
+  X(fv_kernels_qdepthwise, isa)         \
+  X(fv_kernels_qdot, isa)
+
 #define FV_KERNEL_FAMILIES(X, isa) \
   X(fv_kernels_depthwise, isa)     \
   X(fv_kernels_conv, isa)          \
@@ -13,20 +18,13 @@
   X(fv_kernels_reduce, isa)        \
   X(fv_kernels_resize, isa)        \
   X(fv_kernels_gemm, isa)          \
+  FV_KERNEL_BYTE_FAMILIES(X, isa)  \
   X(fv_kernels_qconv, isa)         \
   X(fv_kernels_quantise, isa)
 
-/* Products of four bytes at a time. On x86 without the instruction made for it, for weights that two products in 16 bits allow. */
-#define FV_KERNEL_DOT_FAMILIES(X, isa) X(fv_kernels_qdot, isa)
-/* The 16-bit products, which gain from AVX512-VNNI too. */
-#define FV_KERNEL_VNNI_FAMILIES(X, isa) X(fv_kernels_qconv, isa)
-
 #define FV_DECLARE_FAMILY(name, isa) extern const FvKernel name##_##isa[];
-FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, avx512_vnni)
-FV_KERNEL_VNNI_FAMILIES(FV_DECLARE_FAMILY, avx512_vnni)
-FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, avx512)
-FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, avx2)
-FV_KERNEL_DOT_FAMILIES(FV_DECLARE_FAMILY, neon_dot)
+FV_KERNEL_BYTE_FAMILIES(FV_DECLARE_FAMILY, avx512_vnni)
+FV_KERNEL_BYTE_FAMILIES(FV_DECLARE_FAMILY, neon_dot)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx512)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, avx2)
 FV_KERNEL_FAMILIES(FV_DECLARE_FAMILY, neon)

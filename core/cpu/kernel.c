@@ -7,19 +7,16 @@
 /* Best instruction set first; within one, the more special family first. */
 static const FvKernel *const families[] = {
 #ifdef FV_HAVE_AVX512_VNNI
-  FV_KERNEL_DOT_FAMILIES(LIST_FAMILY, avx512_vnni)
-  FV_KERNEL_VNNI_FAMILIES(LIST_FAMILY, avx512_vnni)
+  FV_KERNEL_BYTE_FAMILIES(LIST_FAMILY, avx512_vnni)
 #endif
 #ifdef FV_HAVE_AVX512
-  FV_KERNEL_DOT_FAMILIES(LIST_FAMILY, avx512)
   FV_KERNEL_FAMILIES(LIST_FAMILY, avx512)
 #endif
 #ifdef FV_HAVE_AVX2
-  FV_KERNEL_DOT_FAMILIES(LIST_FAMILY, avx2)
   FV_KERNEL_FAMILIES(LIST_FAMILY, avx2)
 #endif
 #ifdef FV_HAVE_NEON_DOT
-  FV_KERNEL_DOT_FAMILIES(LIST_FAMILY, neon_dot)
+  FV_KERNEL_BYTE_FAMILIES(LIST_FAMILY, neon_dot)
 #endif
 #ifdef FV_HAVE_NEON
   FV_KERNEL_FAMILIES(LIST_FAMILY, neon)

@@ -14,9 +14,8 @@ typedef struct FvQConv {
   int64_t out_pixel;
   FvWindow2 window;
   int64_t group, kc, columns, taps, vectors;
-  int64_t depth, pairs;
-  int64_t row_size;              /* i16 of one gathered row */
-  int64_t bias_size, panel_size; /* elements; per group */
+  int64_t depth;
+  int64_t bias_size; /* elements; per group */
 } FvQConv;
 
 /* The rows of a matrix, or of a stack of them that lies like one. */
@@ -56,10 +55,7 @@ static inline bool fv_qconv_describe(const FvKernelQuery *q, FvQConv *c, int64_t
   c->taps = c->window.kh * c->window.kw;
   c->vectors = fv_ceil_div(c->columns, lanes);
   c->depth = c->taps * c->kc;
-  c->pairs = fv_ceil_div(c->depth, 2);
-  c->row_size = fv_ceil_div(c->depth, 32) * 32;
   c->bias_size = fv_ceil_div(c->vectors * lanes, 16) * 16;
-  c->panel_size = fv_ceil_div(c->vectors * lanes * c->pairs * 2, 32) * 32;
   return c->depth >= 1 && c->depth <= FV_QCONV_MAX_DEPTH;
 }
 

@@ -1,11 +1,13 @@
-/* QLinearConv and QLinearMatMul on instructions that multiply four unsigned by four signed bytes per lane and add them up.
+/* QLinearConv and QLinearMatMul: four unsigned bytes by four signed ones per lane, added up by one instruction or, where that could overflow or does not
+ * exist, as two pairs of 16 bits.
  *
  * As in conv.c, rows of A are pointers into the input as it is. The input keeps its zero point: the bias takes zero * sum(weights) back, and the padding is a
  * row of zero points. Every kernel position is padded to a multiple of 4 channels with weights of 0, so that what is read behind a pixel counts for nothing.
  * Where the bytes of a pixel do not lie together, are signed, or are too few, rows are gathered first: the whole window, padded once. Signed bytes are
  * made unsigned by 128, which their zero point takes back.
  * Unsigned weights lose 128 and their zero points with them; a zero point that is left is taken back through the sum of the row.
- * packed: row of zero points [C padded] | bias [group][vectors * LANES] i32 | weights' zero points, alike | multipliers, alike, f32 | B panels [group][taps * quads][lanes][4] i8. */
+ * packed: row of zero points [C padded] | bias [group][vectors * LANES] i32 | weights' zero points, alike | multipliers, alike, f32 | B panels [group][taps * quads][lanes][4] i8;
+ * for pairs [taps * quads][even, odd][lanes][2] i16. */
 #include "cpu/families.h"
 #include "cpu/qlinear.h"
 #include "cpu/simd_int.h"
@@ -17,14 +19,15 @@
 
 typedef struct QDot {
   FvQConv c;
+  bool pairs;                    /* weights are 16 bits wide */
   bool gathered;                 /* rows are copied: one tap of the whole depth */
   int64_t taps, quads;           /* quads of four bytes per tap */
   int64_t zero_size, panel_size; /* bytes */
   int64_t row_size;              /* bytes of a gathered row */
 } QDot;
 
-static bool describe(const FvKernelQuery *q, QDot *d) {
-  *d = (QDot){.quads = 0};
+static bool describe(const FvKernelQuery *q, bool pairs, QDot *d) {
+  *d = (QDot){.pairs = pairs};
   if (!fv_qconv_describe(q, &d->c, FV_LANES)) return false;
   const FvQConv *c = &d->c;
   bool together = c->in.sc == 1 && (c->kc >= 16 || c->kc % 4 == 0 || c->taps == 1);
@@ -33,14 +36,14 @@ static bool describe(const FvKernelQuery *q, QDot *d) {
   d->quads = fv_ceil_div(d->gathered ? c->depth : c->kc, 4);
   d->row_size = fv_ceil_div(c->depth, 16) * 16 + 16;
   d->zero_size = fv_ceil_div(c->in.c, 64) * 64 + 64;
-  d->panel_size = fv_ceil_div(c->vectors * FV_LANES * d->taps * d->quads * 4, 64) * 64;
+  d->panel_size = fv_ceil_div(c->vectors * FV_LANES * d->taps * d->quads * (pairs ? 8 : 4), 64) * 64;
   return true;
 }
 
 /* What a weight's zero point is once unsigned weights have lost 128. */
 static int32_t weight_zero(const FvKernelQuery *q, int64_t m) { return fv_q_zero(q->in[5], m) - (q->in[3]->dtype == FV_DTYPE_U8 ? 128 : 0); }
 
-#if FV_DOT_SATURATES
+#if FV_DOT == FV_DOT_SATURATING
 /* Pairs of products are added in 16 bits first: 255 times the weights of one sign must fit. */
 static bool weights_fit(const FvKernelQuery *q, const QDot *d) {
   const FvQConv *c = &d->c;
@@ -56,20 +59,18 @@ static bool weights_fit(const FvKernelQuery *q, const QDot *d) {
   }
   return true;
 }
-#else
+#elif FV_DOT == FV_DOT_EXACT
 static bool weights_fit(const FvKernelQuery *q, const QDot *d) { return true; }
 #endif
 
-static bool suits(const FvKernelQuery *q) {
+static bool suits_pairs(const FvKernelQuery *q) {
   QDot d;
-  if (!fv_qconv_params_suit(q) || !describe(q, &d)) return false;
-  bool depthwise = d.c.group > 1 && d.c.kc == 1 && d.c.columns == 1;
-  return !depthwise && weights_fit(q, &d);
+  return fv_qconv_params_suit(q) && describe(q, true, &d) && !(d.c.group > 1 && d.c.kc == 1 && d.c.columns == 1);
 }
 
-static size_t packed_size(const FvKernelQuery *q) {
+static size_t packed_size(const FvKernelQuery *q, bool pairs) {
   QDot d;
-  describe(q, &d);
+  describe(q, pairs, &d);
   return (size_t)d.zero_size + (size_t)d.c.group * ((size_t)d.c.bias_size * 12 + (size_t)d.panel_size);
 }
 
@@ -100,13 +101,17 @@ static int32_t input_zero(const FvKernelQuery *q) { return fv_q_zero(q->in[2], 0
 /* sum (x - xz)(w - wz) = sum x w - xz sum w + depth xz wz - wz sum x; the last term is the row's. Instructions for signed bytes see x - FV_DOT_OFFSET. */
 static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64_t column, const Parts *p) {
   const FvQConv *c = &d->c;
-  int64_t depth = d->taps * d->quads;
+  int64_t depth = d->taps * d->quads * (d->pairs ? 2 : 1);
   long base = fv_panel_index(c->vectors, depth, 0, column) * 4, step = fv_panel_index(c->vectors, depth, 1, column) * 4 - base;
   int32_t sum = 0, x_zero = input_zero(q), w_zero = weight_zero(q, m);
   for (int64_t k = 0; k < c->depth; k++) {
     int64_t tap = d->gathered ? 0 : k / c->kc, at = d->gathered ? k : k % c->kc;
     int32_t w = fv_qconv_weight(q, c, m, k) + w_zero;
-    p->panels[base + (tap * d->quads + at / 4) * step + at % 4] = (int8_t)w;
+    int64_t quad = tap * d->quads + at / 4;
+    if (d->pairs)
+      ((int16_t *)(p->panels + base + (quad * 2 + at % 2) * step))[at % 4 / 2] = (int16_t)w;
+    else
+      p->panels[base + quad * step + at % 4] = (int8_t)w;
     sum += w;
   }
   p->multipliers[column] = fv_qconv_multiplier(q, m);
@@ -114,9 +119,9 @@ static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64
   p->bias[column] = (int32_t)((int64_t)fv_qconv_bias(q, m) + (int64_t)(FV_DOT_OFFSET - x_zero) * sum + c->depth * x_zero * w_zero);
 }
 
-static void pack(const FvKernelQuery *q, void *packed) {
+static void pack(const FvKernelQuery *q, bool pairs, void *packed) {
   QDot d;
-  describe(q, &d);
+  describe(q, pairs, &d);
   memset(packed, input_zero(q), (size_t)d.zero_size);
   for (int64_t g = 0; g < d.c.group; g++) {
     Parts p = parts_of(&d, packed, g);
@@ -126,7 +131,7 @@ static void pack(const FvKernelQuery *q, void *packed) {
 
 static size_t scratch_size(const FvKernelQuery *q) {
   QDot d;
-  describe(q, &d);
+  describe(q, false, &d);
   return (size_t)(d.taps * FV_CHUNK) * sizeof(uint8_t *) + (d.gathered ? (size_t)(FV_CHUNK * d.row_size) + 64 : 0);
 }
 
@@ -195,15 +200,41 @@ static void gather_row(const FvQConv *c, const Source *s, int64_t n, int64_t oy,
   }
 }
 
+/* Windows inside the picture whose lines are runs of at most 16 bytes, as a first layer's are. count pixels of one line from (oy, ox) on. */
+static void gather_short_lines(const QDot *d, const Source *s, int64_t n, int64_t oy, int64_t ox, int64_t count, uint8_t *to) {
+  const FvWindow2 *w = &d->c.window;
+  const FvImage *in = &d->c.in;
+  const int64_t run = w->kw * d->c.kc;
+  const uint8_t *from = s->x + n * in->sn + (oy * w->sh - w->top) * in->sh + (ox * w->sw - w->left) * in->sw;
+  for (int64_t i = 0; i < count; i++, from += w->sw * in->sw, to += d->row_size)
+    for (int64_t ky = 0; ky < w->kh; ky++) fv_copy_16(to + ky * run, from + ky * w->dh * in->sh, s->flip);
+}
+
+/* How many pixels from (oy, ox) on, up to count, gather_short_lines takes. */
+static int64_t short_lines(const FvQConv *c, int64_t oy, int64_t ox, int64_t count) {
+  const FvWindow2 *w = &c->window;
+  if (c->in.sc != 1 || c->in.sw != c->kc || w->dw != 1 || w->kw * c->kc > 16) return 0;
+  int64_t top = oy * w->sh - w->top, left = ox * w->sw - w->left;
+  if (top < 0 || top + (w->kh - 1) * w->dh >= c->in.h || left < 0) return 0;
+  int64_t room = (c->in.w - w->kw - left) / w->sw + 1;
+  return left + w->kw > c->in.w ? 0 : fv_min_i64(fv_min_i64(count, c->out.w - ox), room);
+}
+
 /* scratch: the pointers, then the rows that they point to. */
 static void gather_rows(const QDot *d, const Source *s, int64_t first, int64_t count, const uint8_t **rows) {
   const FvQConv *c = &d->c;
   uint8_t *memory = (uint8_t *)(rows + FV_CHUNK);
+  for (int64_t i = 0; i < count; i++) rows[i] = memory + i * d->row_size;
   int64_t ox = first % c->out.w, oy = first / c->out.w % c->out.h, n = first / c->out.w / c->out.h;
-  for (int64_t i = 0; i < count; i++) {
-    rows[i] = memory + i * d->row_size;
-    gather_row(c, s, n, oy, ox, memory + i * d->row_size);
-    if (++ox == c->out.w) {
+  for (int64_t i = 0; i < count;) {
+    int64_t together = short_lines(c, oy, ox, count - i);
+    if (together > 0)
+      gather_short_lines(d, s, n, oy, ox, together, memory + i * d->row_size);
+    else
+      gather_row(c, s, n, oy, ox, memory + i * d->row_size);
+    i += together > 0 ? together : 1;
+    ox += together > 0 ? together : 1;
+    if (ox == c->out.w) {
       ox = 0;
       if (++oy == c->out.h) oy = 0, n++;
     }
@@ -222,9 +253,33 @@ typedef struct QDotJob {
   FvQOutput out;
 } QDotJob;
 
-FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, long row, long row_end, long vector) {
+/* One quad of `height` rows by `width` vectors of columns. */
+FV_INLINE void dot_step(const bool pairs, const int height, const int width, const uint8_t *const *a, long k, const int8_t *b, FvInt acc[8][3]) {
+  FvInt bv[2][3];
+#pragma GCC unroll 3
+  for (int v = 0; v < width; v++) {
+    bv[0][v] = fv_int_load(b + v * FV_LANES * 4);
+    if (pairs) bv[1][v] = fv_int_load(b + (width + v) * FV_LANES * 4);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < height; r++) {
+    int32_t quad;
+    memcpy(&quad, a[r] + 4 * k, sizeof quad);
+    FvInt x = fv_int_dup_quad(quad);
+#pragma GCC unroll 3
+    for (int v = 0; v < width; v++) {
+#if FV_DOT != FV_DOT_NONE
+      if (!pairs) acc[r][v] = fv_int_dot4(acc[r][v], x, bv[0][v]);
+#endif
+      if (pairs) acc[r][v] = fv_int_dot(fv_int_dot(acc[r][v], fv_int_even(x), bv[0][v]), fv_int_odd(x), bv[1][v]);
+    }
+  }
+}
+
+FV_INLINE void dot_tile(const bool pairs, const int height, const int width, const QDotJob *job, long row, long row_end, long vector) {
   FvInt acc[8][3];
-  const int8_t *b = job->b + vector * FV_LANES * job->taps * job->quads * 4;
+  const long step = width * FV_LANES * (pairs ? 8 : 4);
+  const int8_t *b = job->b + vector * FV_LANES * job->taps * job->quads * (pairs ? 8 : 4);
 #pragma GCC unroll 8
   for (int r = 0; r < height; r++)
 #pragma GCC unroll 3
@@ -240,40 +295,28 @@ FV_INLINE void dot_tile(const int height, const int width, const QDotJob *job, l
     const uint8_t *a[8];
 #pragma GCC unroll 8
     for (int r = 0; r < height; r++) a[r] = rows[r] + job->a_offset;
-    for (long k = 0; k < job->quads; k++, b += width * FV_LANES * 4) {
-      FvInt bv[3];
-#pragma GCC unroll 3
-      for (int v = 0; v < width; v++) bv[v] = fv_int_load(b + v * FV_LANES * 4);
-#pragma GCC unroll 8
-      for (int r = 0; r < height; r++) {
-        int32_t quad;
-        memcpy(&quad, a[r] + 4 * k, sizeof quad);
-        FvInt x = fv_int_dup_quad(quad);
-#pragma GCC unroll 3
-        for (int v = 0; v < width; v++) acc[r][v] = fv_int_dot4(acc[r][v], x, bv[v]);
-      }
-    }
+    for (long k = 0; k < job->quads; k++, b += step) dot_step(pairs, height, width, a, k, b, acc);
   }
   fv_q_store_tile(height, width, acc, &job->out, row, row_end, vector);
 }
 
-static void dot_panels(const QDotJob *job, long rows, long begin, long end) {
+FV_INLINE void dot_panels(const bool pairs, const QDotJob *job, long rows, long begin, long end) {
   long vectors = (job->out.columns + FV_LANES - 1) / FV_LANES;
   for (long v = begin, width; v < end; v += width) {
     width = fv_panel_width(vectors - v);
 #if defined(FV_ISA_AVX2)
     if (width == 3)
-      for (long r = 0; r < rows; r += 3) dot_tile(3, 3, job, r, rows, v);
+      for (long r = 0; r < rows; r += 3) dot_tile(pairs, 3, 3, job, r, rows, v);
     else if (width == 2)
-      for (long r = 0; r < rows; r += 4) dot_tile(4, 2, job, r, rows, v);
+      for (long r = 0; r < rows; r += 4) dot_tile(pairs, 4, 2, job, r, rows, v);
 #else
     if (width == 3)
-      for (long r = 0; r < rows; r += 8) dot_tile(8, 3, job, r, rows, v);
+      for (long r = 0; r < rows; r += 8) dot_tile(pairs, 8, 3, job, r, rows, v);
     else if (width == 2)
-      for (long r = 0; r < rows; r += 8) dot_tile(8, 2, job, r, rows, v);
+      for (long r = 0; r < rows; r += 8) dot_tile(pairs, 8, 2, job, r, rows, v);
 #endif
     else
-      for (long r = 0; r < rows; r += 8) dot_tile(8, 1, job, r, rows, v);
+      for (long r = 0; r < rows; r += 8) dot_tile(pairs, 8, 1, job, r, rows, v);
   }
 }
 
@@ -293,10 +336,10 @@ static bool any_zero_point(const QDot *d, const void *packed) {
   return false;
 }
 
-static void run(const FvKernelCall *call) {
+FV_INLINE void run(const FvKernelCall *call, const bool pairs) {
   FvKernelQuery q = fv_call_query(call);
   QDot d;
-  describe(&q, &d);
+  describe(&q, pairs, &d);
   const FvQConv *c = &d.c;
   FvQConvShare share = fv_qconv_share(c, call);
   int32_t sums[FV_CHUNK];
@@ -320,13 +363,37 @@ static void run(const FvKernelCall *call) {
       if (summed) sum_rows(&d, &job, count, sums);
       job.sums = summed ? sums : NULL;
       job.out.y = (uint8_t *)call->out[0]->data + (i * c->out_pixel + g * c->columns) * size;
-      dot_panels(&job, count, share.begin, share.end);
+      dot_panels(pairs, &job, count, share.begin, share.end);
     }
   }
 }
 
+#define ROWS(form, suits, packed_size, pack, run)                                                                                            \
+  {FV_KERNEL_NAME("qlinear_conv_8bit_" form), FV_OP_QLINEAR_CONV, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits, packed_size, pack, scratch_size, run}, \
+  {FV_KERNEL_NAME("qlinear_matmul_8bit_" form), FV_OP_QLINEAR_MATMUL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits, packed_size, pack, scratch_size, run},
+
+#if FV_DOT != FV_DOT_NONE
+static bool suits_dot(const FvKernelQuery *q) {
+  QDot d;
+  return suits_pairs(q) && describe(q, false, &d) && weights_fit(q, &d);
+}
+static size_t packed_size_dot(const FvKernelQuery *q) { return packed_size(q, false); }
+static void pack_dot(const FvKernelQuery *q, void *packed) { pack(q, false, packed); }
+static void run_dot(const FvKernelCall *call) { run(call, false); }
+#endif
+
+#if FV_DOT != FV_DOT_EXACT
+static size_t packed_size_pairs(const FvKernelQuery *q) { return packed_size(q, true); }
+static void pack_pairs(const FvKernelQuery *q, void *packed) { pack(q, true, packed); }
+static void run_pairs(const FvKernelCall *call) { run(call, true); }
+#endif
+
 const FvKernel FV_ISA(fv_kernels_qdot)[] = {
-  {FV_KERNEL_NAME("qlinear_conv_8bit_dot"), FV_OP_QLINEAR_CONV, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits, packed_size, pack, scratch_size, run},
-  {FV_KERNEL_NAME("qlinear_matmul_8bit_dot"), FV_OP_QLINEAR_MATMUL, FV_ISA_FLAGS, FV_KERNEL_PARALLEL, suits, packed_size, pack, scratch_size, run},
+#if FV_DOT != FV_DOT_NONE
+  ROWS("dot", suits_dot, packed_size_dot, pack_dot, run_dot)
+#endif
+#if FV_DOT != FV_DOT_EXACT
+  ROWS("pairs", suits_pairs, packed_size_pairs, pack_pairs, run_pairs)
+#endif
   {0},
 };

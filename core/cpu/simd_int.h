@@ -4,6 +4,11 @@
 
 #include "cpu/simd.h"
 
+/* What there is for products of four bytes a lane: nothing; an instruction that adds two of them in 16 bits first, for small weights; an exact one. */
+#define FV_DOT_NONE 0
+#define FV_DOT_SATURATING 1
+#define FV_DOT_EXACT 2
+
 #if FV_LANES == 16
 typedef __m512i FvInt;
 FV_INLINE FvInt fv_int_load(const void *p) { return _mm512_loadu_si512(p); }
@@ -36,12 +41,15 @@ FV_INLINE void fv_int_store_bytes(void *p, FvInt a, long n) {
 
 #define FV_DOT_OFFSET 0
 FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return _mm512_set1_epi32(quad); }
+/* Bytes 0 and 2, and 1 and 3, of every lane as pairs of 16 bits. */
+FV_INLINE FvInt fv_int_even(FvInt quads) { return _mm512_and_si512(quads, _mm512_set1_epi16(0xff)); }
+FV_INLINE FvInt fv_int_odd(FvInt quads) { return _mm512_srli_epi16(quads, 8); }
 #if defined(FV_ISA_AVX512_VNNI)
-#define FV_DOT_SATURATES 0
+#define FV_DOT FV_DOT_EXACT
 /* acc + the four products of unsigned bytes of a with signed bytes of b, per lane. */
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return _mm512_dpbusd_epi32(acc, a, b); }
 #else
-#define FV_DOT_SATURATES 1
+#define FV_DOT FV_DOT_SATURATING
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) {
   return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
 }
@@ -57,8 +65,10 @@ FV_INLINE FvInt fv_int_mul(FvInt a, FvInt b) { return _mm256_mullo_epi32(a, b); 
 #define fv_int_shift_right(a, bits) _mm256_srai_epi32(a, bits)
 FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
 #define FV_DOT_OFFSET 0
-#define FV_DOT_SATURATES 1
+#define FV_DOT FV_DOT_SATURATING
 FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return _mm256_set1_epi32(quad); }
+FV_INLINE FvInt fv_int_even(FvInt quads) { return _mm256_and_si256(quads, _mm256_set1_epi16(0xff)); }
+FV_INLINE FvInt fv_int_odd(FvInt quads) { return _mm256_srli_epi16(quads, 8); }
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
 }
@@ -91,11 +101,17 @@ FV_INLINE FvInt fv_int_dot(FvInt acc, FvInt a, FvInt b) {
   int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
   return vaddq_s32(acc, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
 }
+FV_INLINE FvInt fv_int_even(FvInt quads) { return vandq_s32(quads, vdupq_n_s32(0xff00ff)); }
+FV_INLINE FvInt fv_int_odd(FvInt quads) { return vreinterpretq_s32_u16(vshrq_n_u16(vreinterpretq_u16_s32(quads), 8)); }
 #if defined(FV_ISA_NEON_DOT)
 #define FV_DOT_OFFSET 128
-#define FV_DOT_SATURATES 0
+#define FV_DOT FV_DOT_EXACT
 FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return vdupq_n_s32(quad ^ (int32_t)0x80808080u); }
 FV_INLINE FvInt fv_int_dot4(FvInt acc, FvInt a, FvInt b) { return vdotq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b)); }
+#else
+#define FV_DOT_OFFSET 0
+#define FV_DOT FV_DOT_NONE
+FV_INLINE FvInt fv_int_dup_quad(int32_t quad) { return vdupq_n_s32(quad); }
 #endif
 FV_INLINE FvInt fv_int_from_i8(const int8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(p)))); }
 FV_INLINE FvInt fv_int_from_u8(const uint8_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(p))))); }

@@ -41,7 +41,7 @@ void fv_bytes_finish(FvBytes *bytes) {
 
 uint8_t *fv_bytes_grow(FvBytes *bytes, size_t size) {
   if (bytes->failed) return NULL;
-  if (size > bytes->capacity - bytes->size) {
+  if (size > bytes->capacity - bytes->size || !bytes->data) { /* nothing, too, has a place */
     size_t capacity = bytes->capacity + bytes->capacity / 2 + 256;
     if (capacity < bytes->size + size) capacity = bytes->size + size;
     uint8_t *data = size < SIZE_MAX / 4 && capacity < SIZE_MAX / 2 ? realloc(bytes->data, capacity) : NULL;

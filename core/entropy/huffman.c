@@ -9,8 +9,7 @@
 #include "bits.h"
 #include "coders.h"
 
-enum { MAX_LENGTH = 15, TABLE_BITS = 11, TABLE_SIZE = 1 << TABLE_BITS, RUN = 7 };
-enum { TABLE_PAYS = 2048 }; /* making the table takes about as long as decoding so many elements without it */
+enum { MAX_LENGTH = 15, TABLE_BITS = 11, RUN = 7 };
 
 typedef struct Code {
   uint8_t lengths[256]; /* by rank */
@@ -100,21 +99,25 @@ static inline uint8_t decode_one(const Code *code, uint32_t peek, int *length) {
   return code->sorted[code->offset[n] + (peek >> (16 - n)) - code->first[n]];
 }
 
-/* What TABLE_BITS bits begin with: up to 7 whole symbols in the lower bytes, in order; above them a byte number of symbols << 4 | their
+/* Making a table takes about as long as decoding so many elements without it, and more bits pay the later: how many index it, or 0 for none. */
+static int table_bits(size_t count) { return count >= 1 << 15 ? TABLE_BITS : count >= 1 << 12 ? TABLE_BITS - 1 : count >= 1 << 10 ? TABLE_BITS - 2 : 0; }
+
+/* What so many bits begin with: up to 7 whole symbols in the lower bytes, in order; above them a byte number of symbols << 4 | their
  * bits. 0 where the first symbol is longer. */
-static void build_table(const Code *code, uint64_t *table) {
-  uint16_t single[TABLE_SIZE]; /* symbol << 4 | length, 0 where longer */
-  for (uint32_t i = 0; i < TABLE_SIZE; i++) {
+static void build_table(const Code *code, int table_bits, uint64_t *table) {
+  uint32_t size = 1u << table_bits;
+  uint16_t single[1 << TABLE_BITS]; /* symbol << 4 | length, 0 where longer */
+  for (uint32_t i = 0; i < size; i++) {
     int length;
-    uint8_t symbol = decode_one(code, i << (16 - TABLE_BITS), &length);
-    single[i] = length <= TABLE_BITS ? (uint16_t)(symbol << 4 | length) : 0;
+    uint8_t symbol = decode_one(code, i << (16 - table_bits), &length);
+    single[i] = length <= table_bits ? (uint16_t)(symbol << 4 | length) : 0;
   }
-  for (uint32_t i = 0; i < TABLE_SIZE; i++) {
+  for (uint32_t i = 0; i < size; i++) {
     uint64_t entry = 0;
     unsigned bits = 0, symbols = 0;
     while (symbols < RUN) {
-      unsigned one = single[i << bits & (TABLE_SIZE - 1)], length = one & 15;
-      if (!length || bits + length > TABLE_BITS) break; /* its last bits are beyond what is known here */
+      unsigned one = single[i << bits & (size - 1)], length = one & 15;
+      if (!length || bits + length > (unsigned)table_bits) break; /* its last bits are beyond what is known here */
       entry |= (uint64_t)(one >> 4) << (8 * symbols++);
       bits += length;
     }
@@ -123,13 +126,13 @@ static void build_table(const Code *code, uint64_t *table) {
 }
 
 /* Whole table entries while input and output have room for them; returns the elements decoded. */
-static size_t decode_runs(const Code *code, const uint64_t *table, FvBitReader *r, uint8_t *data, size_t count) {
+static size_t decode_runs(const Code *code, const uint64_t *table, int table_bits, FvBitReader *r, uint8_t *data, size_t count) {
   enum { LOOKUPS = 5 }; /* of at most 11 bits, out of 56 */
   size_t done = 0;
   while (r->end - r->next >= 16 && count - done >= LOOKUPS * 8) {
     fv_bits_refill_fast(r);
     for (int i = 0; i < LOOKUPS; i++) {
-      uint64_t entry = table[r->held >> (64 - TABLE_BITS)];
+      uint64_t entry = table[r->held >> (64 - table_bits)];
       unsigned info = (unsigned)(entry >> 56);
       if (__builtin_expect(!info, 0)) {
         int length;
@@ -148,7 +151,8 @@ static size_t decode_runs(const Code *code, const uint64_t *table, FvBitReader *
 
 int fv_huffman_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err) {
   Code code = {0};
-  uint64_t table[TABLE_SIZE];
+  uint64_t table[1 << TABLE_BITS];
+  int bits = table_bits(shape.count);
   if (size < 2 || coded[0] > coded[1]) return fv_error_set(err, FV_ERR_FORMAT, "it has no alphabet; the data is damaged");
   if (coded[0] == coded[1]) {
     if (size != 2) return fv_error_set(err, FV_ERR_FORMAT, "%zu bytes follow its single symbol; the data is damaged", size - 2);
@@ -163,9 +167,9 @@ int fv_huffman_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint
   }
   if (!assign_codes(&code)) return fv_error_set(err, FV_ERR_FORMAT, "its code lengths make no complete code; the data is damaged");
   size_t done = 0;
-  if (shape.count >= TABLE_PAYS) {
-    build_table(&code, table);
-    done = decode_runs(&code, table, &r, data, shape.count);
+  if (bits) {
+    build_table(&code, bits, table);
+    done = decode_runs(&code, table, bits, &r, data, shape.count);
   }
   for (; done < shape.count; done++) {
     int length;

@@ -13,6 +13,7 @@
 #include "container/graph_code.h"
 #include "container/hash.h"
 #include "container/keys.h"
+#include "ir/op.h"
 #include "model/model_internal.h"
 #include "vision/describe.h"
 
@@ -143,6 +144,16 @@ static char *hash_source(const FvModel *model, FvHexText *hex) {
   return hex->text;
 }
 
+/* What the weights are: integers show in the graph, f32 that became binary16 does not. */
+static const char *weights_word(const Saving *saving) {
+  const FvGraph *graph = saving->model->prepared ? saving->model->prepared : saving->model->file.graph;
+  for (int i = 0; i < graph->node_count; i++) {
+    const FvNode *node = graph->nodes[i];
+    if (node->op->kind == FV_OP_DEQUANTIZE && node->inputs[0]->constant && node->inputs[0]->constant->dtype == FV_DTYPE_I8) return "integers";
+  }
+  return saving->params->weights == FV_WEIGHTS_F16 ? "fp16" : "fp32";
+}
+
 static int save_provenance(Saving *saving) {
   const FvModel *model = saving->model;
   const char *slash = strrchr(model->path, '/');
@@ -160,7 +171,7 @@ static int save_provenance(Saving *saving) {
   if (hash_source(model, &hex)) notes[count++] = (FvNote){"source-blake2b", hex.text};
   notes[count++] = (FvNote){"tool", "fovea " FV_VERSION};
   if (*command) notes[count++] = (FvNote){"command", command};
-  notes[count++] = (FvNote){"weights", saving->params->weights == FV_WEIGHTS_F16 ? "fp16" : "fp32"};
+  notes[count++] = (FvNote){"weights", weights_word(saving)};
   fv_notes_write(&saving->provenance, notes, count);
   return 0;
 }

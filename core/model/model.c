@@ -24,6 +24,7 @@ static FvModel *create(const char *path, bool from_memory) {
   FvModel *model = calloc(1, sizeof *model);
   if (!model) return NULL;
   atomic_init(&model->references, 1);
+  pthread_mutex_init(&model->hashing, NULL);
   model->path = strdup(path);
   model->name = name_of(path);
   model->from_memory = from_memory;
@@ -45,6 +46,7 @@ void fv_model_destroy(FvModel **place) {
   fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
   fv_model_destroy(&model->lender);
+  pthread_mutex_destroy(&model->hashing);
   free(model->bytes);
   free(model->shape_inputs);
   free(model->path);
@@ -104,19 +106,9 @@ static int open_parsed(FvModel *model, const FvModelParams *params, FvError *err
   return result;
 }
 
-static int hash(FvModel *model, const void *data, size_t size, FvError *err) {
-  uint8_t digest[crypto_hash_sha256_BYTES];
-  int result = fv_sodium_ready(err);
-  if (result < 0) return result;
-  crypto_hash_sha256(digest, data, size);
-  sodium_bin2hex(model->sha256, sizeof model->sha256, digest, sizeof digest);
-  return 0;
-}
-
 /* *borrows: data must live as long as the model; never so for a model from memory. */
 static int open_bytes(FvModel *model, const void *data, size_t size, const FvModelParams *params, bool *borrows, FvError *err) {
   int result = parse(model, data, size, params, borrows, err);
-  if (result == 0) result = hash(model, data, size, err);
   if (result < 0) fv_error_prefix(err, "%.256s", model->path);
   return result;
 }
@@ -140,6 +132,7 @@ int fv_model_open(const char *path, const FvModelParams *params, FvModel **model
   if (result < 0) return result;
   FvModel *opened = create(path, false);
   bool borrows = false;
+  if (opened) fv_model_mark_file(opened);
   result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (borrows) opened->bytes = data;
   else free(data); /* gone before graphs are prepared */
@@ -153,6 +146,7 @@ int fv_model_open_memory(const void *data, size_t size, const char *name, const 
   if (!err) err = &local;
   FvModel *opened = create(name ? name : "model", true);
   bool borrows;
+  if (opened) fv_model_hash_bytes(opened, data, size);
   int result = opened ? open_bytes(opened, data, size, params, &borrows, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
@@ -196,7 +190,7 @@ const char *fv_model_describe_error(const FvModel *model) { return model->descri
 
 FvModelInfo fv_model_info(const FvModel *model) {
   return (FvModelInfo){.path = model->path, .format = model->is_container ? "fovea" : "onnx", .producer = model->file.producer, .opset = model->file.opset,
-                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count, .sha256 = model->sha256};
+                       .file_bytes = model->file_bytes, .parameters = model->file.parameters, .node_count = model->file.node_count};
 }
 
 static int compare_operators(const void *a, const void *b) {

@@ -2,12 +2,23 @@
 #ifndef FOVEA_MODEL_MODEL_INTERNAL_H
 #define FOVEA_MODEL_MODEL_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <fovea/model.h>
 
 #include "ir/graph.h"
 #include "import/onnx.h"
+
+/* Tells a file from others and from itself after a change. */
+typedef struct FvFileMark {
+  dev_t device;
+  ino_t number;
+  off_t size;
+  struct timespec changed;
+} FvFileMark;
 
 struct FvModel {
   atomic_int references;
@@ -15,7 +26,9 @@ struct FvModel {
   char *name;          /* file name without its ending */
   bool from_memory;
   int64_t file_bytes;
-  char sha256[65];     /* of the file, hexadecimal */
+  FvFileMark mark;     /* which file it was */
+  pthread_mutex_t hashing;
+  char sha256[65];     /* of the file, hexadecimal; "" until asked for. Under `hashing` */
   bool is_container;   /* a .fovea file */
   void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
@@ -30,6 +43,10 @@ struct FvModel {
 const FvGraph *fv_model_raw_graph(const FvModel *model);
 /* The prepared graph to clone, or NULL when fv_model_input_is_shape is true of some input. */
 const FvGraph *fv_model_prepared_graph(const FvModel *model);
+
+/* For fv_model_sha256: remembers the file at model->path; or hashes what has no file. */
+void fv_model_mark_file(FvModel *model);
+void fv_model_hash_bytes(FvModel *model, const void *data, size_t size);
 
 /* Steps of opening, in order. Each names the place in its error. */
 /* Writes the caller's shapes, and the size that the description asks for, into the inputs of model->file.graph. */

@@ -24,7 +24,10 @@ static int infer_with_axis(FvNode *node, BinaryParams *params, FvInfer *infer) {
                             (long long)a->dims[params->axis + d], (long long)b->dims[d], params->axis + d);
   FvDtype dtype = is_comparison(params->shared.type) ? FV_DTYPE_BOOL : a->dtype;
   rc = fv_infer_output(node, 0, dtype, a->rank, a->dims, infer);
-  return rc < 0 ? rc : fv_infer_reference_only(node, infer);
+  if (rc < 0) return rc;
+  if (params->axis + b->rank < a->rank) return fv_infer_reference_only(node, infer);
+  params->axis = -1; /* numpy's rule says the same */
+  return 0;
 }
 
 int fv_infer_binary(FvNode *node, FvBinaryType type, bool mean, unsigned types, FvInfer *infer) {

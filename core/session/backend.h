@@ -33,6 +33,7 @@ typedef struct FvBackend {
   /* What the device does of detection; NULL: the host does it.
    * frame_in takes a frame, whose conversion becomes part of the next run: 1, or 0 when the host has to convert this one. */
   int (*frame_in)(FvSession *session, const FvFrame *frame, FvFrameMap *map, FvError *err);
+  bool (*imports_dma)(const FvSession *session); /* frame_in takes frames in DMA buffers */
   /* Gets ready to list candidates; sets session->chosen where the device does. Called once, when the detector is bound. */
   int (*locate)(FvSession *session, FvError *err);
   /* Runs, for a session that has `chosen`: 1 when its bits tell the locations that may reach the threshold, whose outputs alone were read back; 0 when

@@ -127,10 +127,24 @@ static void vulkan_session_close(FvSession *session) {
   free(state);
 }
 
+/* Lengths that were found on the way, and of what was made from such tensors element by element. */
+static void set_lengths(FvSession *session, const FvVkRunner *runner) {
+  const FvPlan *plan = session->plan;
+  for (int s = 0; s < plan->step_count; s++) {
+    const FvStep *step = &plan->steps[s];
+    if (!step->is_dynamic) continue;
+    int64_t rows = fv_vk_runner_rows(runner, 0, s);
+    if (rows < 0) rows = session->tensors[step->in[0]].dims[0];
+    for (int i = 0; i < step->node->output_count; i++)
+      if (step->out[i] >= 0) session->tensors[step->out[i]].dims[0] = rows;
+  }
+}
+
 int fv_vulkan_run(FvSession *session, FvError *err) {
   FvVkRunner *runner = ((VulkanSession *)session->state)->runner;
   int result = fv_vk_runner_submit(runner, 0, err);
   if (result == 0) result = fv_vk_runner_wait(runner, 0, err);
+  if (result == 0) set_lengths(session, runner);
   if (result == 0 && session->step_ns) fv_vk_runner_times(runner, 0, session->step_ns);
   return result;
 }
@@ -156,8 +170,10 @@ static int vulkan_session_run(FvSession *session, FvError *err) {
   return fv_vulkan_run(session, err);
 }
 
+static bool vulkan_imports_dma(const FvSession *session) { return fv_vk_device_imports_dma(((const VulkanPlan *)session->plan->state)->device); }
+
 const FvBackend fv_backend_vulkan = {
   .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
   .kernel_name = vulkan_kernel_name, .tune = vulkan_tune, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
-  .frame_in = fv_vulkan_frame_in, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
+  .frame_in = fv_vulkan_frame_in, .imports_dma = vulkan_imports_dma, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

@@ -233,9 +233,14 @@ static bool recall(FvModel *model, const FvPlanParams *params, FvPlan **plan) {
   return true;
 }
 
+/* What no file stands for, such as the candidates of compression, is one of many and soon gone. */
+static bool is_worth_measuring(const FvModel *model, const FvPlanParams *params) {
+  return !(params->flags & FV_PLAN_NO_MEASURE) && *fv_model_sha256(model);
+}
+
 int fv_plan_choose(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err) {
   if (recall(model, params, plan)) return 0;
-  if (params->flags & FV_PLAN_NO_MEASURE) return fv_plan_create_on(model, params, "cpu", plan, err);
+  if (!is_worth_measuring(model, params)) return fv_plan_create_on(model, params, "cpu", plan, err);
   pthread_mutex_lock(&measuring);
   int result = recall(model, params, plan) ? 0 : measure(model, params, plan, err);
   pthread_mutex_unlock(&measuring);

@@ -35,13 +35,14 @@ static void add_constants(crypto_generichash_state *state, const FvPlanParams *p
 }
 
 bool fv_choice_key(const FvModel *model, const FvPlanParams *params, uint8_t key[FV_CHOICE_KEY_BYTES]) {
-  if (!model->sha256[0] || sodium_init() < 0) return false;
+  const char *sha256 = fv_model_sha256(model);
+  if (!*sha256 || sodium_init() < 0) return false;
   char features[256];
   fv_cpu_describe(fv_cpu_flags(), features, sizeof features);
   crypto_generichash_state state;
   crypto_generichash_init(&state, NULL, 0, FV_CHOICE_KEY_BYTES);
   add_text(&state, FV_VERSION);
-  add_text(&state, model->sha256);
+  add_text(&state, sha256);
   for (int i = 0; i < fv_model_input_count(model); i++) {
     FvValueInfo input = fv_model_input(model, i);
     add(&state, input.dims, input.rank > 0 ? (size_t)input.rank * sizeof input.dims[0] : 0);

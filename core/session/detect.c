@@ -91,5 +91,10 @@ int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectPa
   return count;
 }
 
+bool fv_session_imports_dma(const FvSession *session) {
+  const FvBackend *backend = session->plan->backend;
+  return session->detector && backend->imports_dma && backend->imports_dma(session);
+}
+
 FvTraffic fv_session_traffic(const FvSession *session) { return session->traffic; }
 FvTiming fv_session_timing(const FvSession *session) { return session->timing; }

@@ -52,7 +52,9 @@ int fv_vulkan_frame_in(FvSession *session, const FvFrame *frame, FvFrameMap *map
   int result = fv_preprocessor_sampling(session->preprocessor, frame, fv_session_input(session, 0), &sampling, map, err);
   if (result == 0) result = make_ready(session, frame, &sampling, err);
   if (result < 0 || state->refuses_picture) return result;
-  state->taken_bytes = (uint64_t)fv_vk_runner_load_picture(state->runner, 0, frame->plane, frame->stride);
+  int64_t bytes = fv_vk_runner_load_picture(state->runner, 0, frame, err);
+  if (bytes < 0) return (int)bytes;
+  state->taken_bytes = (uint64_t)bytes;
   return 1;
 }
 

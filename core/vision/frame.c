@@ -62,10 +62,14 @@ int fv_frame_check(const FvFrame *frame, FvError *err) {
   if ((unsigned)frame->range > FV_RANGE_FULL) return fv_error_set(err, FV_ERR_INVALID, "the frame's range is not one of FvColorRange");
   for (int p = 0; p < formats[frame->format].planes; p++) {
     int row = fv_format_row_bytes(frame->format, p, frame->width);
-    if (!frame->plane[p]) return fv_error_set(err, FV_ERR_INVALID, "the frame's plane %d is NULL", p);
+    if (!frame->plane[p] && !frame->dma) return fv_error_set(err, FV_ERR_INVALID, "the frame's plane %d is NULL", p);
     if (frame->stride[p] < row && frame->stride[p] > -row)
       return fv_error_set(err, FV_ERR_INVALID, "the frame's stride %d of plane %d is less than the %d bytes of a row", frame->stride[p], p,
                           row);
   }
+  for (int p = 0; frame->dma && p < formats[frame->format].planes; p++)
+    if (frame->dma->fd[p] < 0 || frame->dma->offset[p] < 0)
+      return fv_error_set(err, FV_ERR_INVALID, "the frame's plane %d has the descriptor %d and the offset %lld: neither may be negative", p, frame->dma->fd[p],
+                          (long long)frame->dma->offset[p]);
   return FV_OK;
 }

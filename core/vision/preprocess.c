@@ -360,6 +360,7 @@ int fv_preprocessor_run(FvPreprocessor *preprocessor, const FvFrame *frame, cons
   int parts = threads < 1 ? 1 : threads > FV_MAX_THREADS ? FV_MAX_THREADS : threads;
   if (parts > p->wanted.height) parts = p->wanted.height;
   FvRun run = {.p = p, .frame = frame, .input = input, .parts = parts};
+  if (frame && frame->dma) return fv_error_set(err, FV_ERR_UNSUPPORTED, "the frame lies in DMA buffers, which the host has to map first");
   int result = begin(&run, map, err);
   if (result < 0) return result;
   if (parts > 1)

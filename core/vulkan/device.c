@@ -81,6 +81,11 @@ static VkResult create_logical(FvVkDevice *device) {
     next = &dot;
     if (api < VK_API_VERSION_1_3) extensions[count++] = VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
   }
+  if (t->host_import) extensions[count++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+  if (t->dma_buf) {
+    extensions[count++] = VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME;
+    extensions[count++] = VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME;
+  }
   VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = next,
                                         .features = {.shaderStorageImageExtendedFormats = t->storage_formats, .shaderInt16 = t->int16, .shaderInt64 = t->int64, .shaderFloat64 = t->float64}};
   VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueFamilyIndex = t->queue_family, .queueCount = 1, .pQueuePriorities = &priority};
@@ -94,6 +99,9 @@ static int load_functions(FvVkDevice *device, FvError *err) {
 #define LOAD(name) missing |= !(device->vk.name = (PFN_vk##name)device->instance->vk.GetDeviceProcAddr(device->handle, "vk" #name));
   FV_VK_DEVICE_FUNCTIONS(LOAD)
 #undef LOAD
+  PFN_vkGetDeviceProcAddr find = device->instance->vk.GetDeviceProcAddr;
+  if (device->traits.host_import) device->host_properties = (PFN_vkGetMemoryHostPointerPropertiesEXT)find(device->handle, "vkGetMemoryHostPointerPropertiesEXT");
+  if (device->traits.dma_buf) device->fd_properties = (PFN_vkGetMemoryFdPropertiesKHR)find(device->handle, "vkGetMemoryFdPropertiesKHR");
   return missing ? fv_error_set(err, FV_ERR_DEVICE, "device '%s': its driver lacks functions of Vulkan 1.1", device->id) : 0;
 }
 
@@ -181,6 +189,7 @@ void fv_vk_device_close(FvVkDevice **device) {
 const char *fv_vk_device_id(const FvVkDevice *device) { return device->id; }
 bool fv_vk_device_takes_half(const FvVkDevice *device) { return device->traits.storage16; }
 bool fv_vk_device_is_software(const FvVkDevice *device) { return device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
+bool fv_vk_device_imports_dma(const FvVkDevice *device) { return device->fd_properties != NULL; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return device->texel ? "texel" : "storage"; }
 
 int fv_vk_failure(FvVkDevice *device, VkResult result, const char *what, FvError *err) {

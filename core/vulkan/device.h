@@ -41,6 +41,8 @@ struct FvVkDevice {
   FvVkTraits traits;
   VkDevice handle;
   FvVkDeviceFunctions vk;
+  PFN_vkGetMemoryHostPointerPropertiesEXT host_properties; /* NULL: cannot import memory of the host */
+  PFN_vkGetMemoryFdPropertiesKHR fd_properties;            /* NULL: cannot import DMA buffers */
   VkQueue queue;
   pthread_mutex_t queue_lock;
   atomic_bool lost;           /* nothing more is sent to it */

@@ -35,11 +35,13 @@ int fv_vk_wish_number(const char *word) {
 
 int fv_vk_validation_messages(void) { return atomic_load(&messages); }
 
+/* Best practices are advice, mostly about sizes that models decide; only their errors count. */
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data, void *user) {
-  (void)severity, (void)types, (void)user;
-  atomic_fetch_add(&messages, 1);
-  fv_log(FV_LOG_ERROR, "vulkan validation: %s", data->pMessage);
+  (void)types, (void)user;
+  bool is_advice = severity < VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT && data->pMessageIdName && strstr(data->pMessageIdName, "BestPractices");
+  if (!is_advice) atomic_fetch_add(&messages, 1);
+  fv_log(is_advice ? FV_LOG_DEBUG : FV_LOG_ERROR, "vulkan %s: %s", is_advice ? "advice" : "validation", data->pMessage);
   return VK_FALSE;
 }
 
@@ -69,14 +71,14 @@ static void watch(FvVkInstance *instance) {
   VkDebugUtilsMessengerCreateInfoEXT info = {
     .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
     .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT,
-    .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT, .pfnUserCallback = on_message,
+    .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT, .pfnUserCallback = on_message,
   };
   if (create && instance->destroy_messenger) create(instance->handle, &info, NULL, &instance->messenger);
 }
 
 static int create_instance(FvVkInstance *instance, FvError *err) {
   static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"}, *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
-  static const VkValidationFeatureEnableEXT checks[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+  static const VkValidationFeatureEnableEXT checks[] = {VK_VALIDATION_FEATURE_ENABLE_BEST_PRACTICES_EXT, VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
   PFN_vkEnumerateInstanceVersion version = (PFN_vkEnumerateInstanceVersion)get_proc(NULL, "vkEnumerateInstanceVersion");
   PFN_vkCreateInstance create = (PFN_vkCreateInstance)get_proc(NULL, "vkCreateInstance");
   instance->api = VK_API_VERSION_1_0;
@@ -84,12 +86,13 @@ static int create_instance(FvVkInstance *instance, FvError *err) {
   if (!create || instance->api < VK_API_VERSION_1_1) return fv_error_set(err, FV_ERR_DEVICE, "the Vulkan loader is older than Vulkan 1.1");
   if (instance->api > VK_API_VERSION_1_3) instance->api = VK_API_VERSION_1_3;
   bool validate = fv_vk_wish("validate") && has_layer(layers[0]);
+  if (!validate && fv_vk_wish("validate")) fv_log(FV_LOG_WARNING, "vulkan: the validation layer is not installed (vulkan-validationlayers)");
   bool synchronise = validate && fv_vk_wish("barriers"); /* the layer sees the whole arena touched by each dispatch */
-  VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT, .enabledValidationFeatureCount = 1, .pEnabledValidationFeatures = checks};
+  VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT, .enabledValidationFeatureCount = synchronise ? 2 : 1, .pEnabledValidationFeatures = checks};
   VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "fovea", .pEngineName = "fovea",
                                    .apiVersion = instance->api};
   VkInstanceCreateInfo info = {
-    .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pNext = synchronise ? &features : NULL, .pApplicationInfo = &application,
+    .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pNext = validate ? &features : NULL, .pApplicationInfo = &application,
     .enabledLayerCount = validate, .ppEnabledLayerNames = layers, .enabledExtensionCount = validate, .ppEnabledExtensionNames = extensions,
   };
   VkResult result = create(&info, NULL, &instance->handle);
@@ -101,6 +104,7 @@ static int create_instance(FvVkInstance *instance, FvError *err) {
 #undef LOAD
   if (missing) return fv_error_set(err, FV_ERR_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.1");
   if (validate) watch(instance);
+  fv_log(FV_LOG_INFO, validate ? "vulkan: checked by the validation layer" : "vulkan: not checked by the validation layer");
   return 0;
 }
 

@@ -26,7 +26,7 @@ void fv_vk_instance_give(FvVkInstance *instance);
 int fv_vk_instance_devices(FvVkInstance *instance, VkPhysicalDevice *devices, FvError *err);
 
 /* Is the word in the environment's FOVEA_VULKAN? For tests and for looking into trouble: "validate" turns the validation layer on, "barriers" puts a
- * barrier before every dispatch (and, with "validate", has synchronisation checked), "storage" and "texel" force the load path, "staging" treats memory as not shared with the host, "nocache" leaves the disk alone. */
+ * barrier before every dispatch (and, with "validate", has synchronisation checked), "storage" and "texel" force the load path, "dot" uses 8-bit dot products where the device has them but does not call them fast, "staging" treats memory as not shared with the host, "nocache" leaves the disk alone. */
 bool fv_vk_wish(const char *word);
 int fv_vk_wish_number(const char *word); /* N of "word:N"; 0 where there is none */
 /* What the validation layer found wrong since the process started. */

@@ -39,6 +39,7 @@ struct FvVkKernel {
   size_t (*scratch_size)(const FvKernelQuery *query);     /* bytes between this row's launches; NULL: none */
   int (*emit)(FvVkEmit *emit);
   bool (*conv)(const FvKernelQuery *query, FvVkConv *conv); /* what emit hands to fv_vk_conv_emit, whose ways can be tuned; NULL: nothing */
+  bool on_host; /* no shader: the operator's reference runs between two command buffers; for what depends on data, such as lengths. No emit. */
 };
 
 /* A tensor as a shader addresses it. */
@@ -56,6 +57,7 @@ struct FvVkEmit {
   int32_t packed_at;   /* elements as packed, f32 or f16 */
   int32_t full_at;     /* floats: the last full_size bytes of what was packed */
   int32_t scratch_at;  /* elements of results, f32 or f16, in the arena */
+  int32_t scratch_full_at; /* the same place in floats */
   int32_t zeros_at;    /* elements of what is read, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
   bool texel;          /* the load path: true where registers are cheaper than loads */
   const FvVkDevice *device;

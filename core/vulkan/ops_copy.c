@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "push/interleave.h"
+#include "push/qinterleave.h"
+#include "vulkan/quantised.h"
 
 static FvTensor channel_group(const FvTensor *t, int64_t step, int64_t count) {
   FvTensor part = *t;
@@ -134,13 +136,31 @@ typedef struct Pictures {
 } Pictures;
 
 static bool look_pictures(const FvKernelQuery *q, Pictures *p) {
-  if (!fv_vk_is_float(q->in[0]) || q->in[0]->data || q->in[1]->data || !fv_vk_image(q->in[0], &p->a) || !fv_vk_image(q->in[1], &p->b)) return false;
+  if (!q->in[0] || !q->in[1] || q->in[0]->data || q->in[1]->data || !fv_vk_image(q->in[0], &p->a) || !fv_vk_image(q->in[1], &p->b)) return false;
   return fv_vk_image(q->out[0], &p->y) && p->a.sc == 1 && p->b.sc == 1 && p->y.sc == 1;
 }
 
 static bool suits_interleave(const FvKernelQuery *q) {
   Pictures p;
-  return look_pictures(q, &p);
+  return fv_vk_is_f32(q->in[0]) && look_pictures(q, &p);
+}
+
+static bool suits_interleave_bytes(const FvKernelQuery *q) {
+  Pictures p;
+  return fv_vk_is_8bit(q->in[0]) && look_pictures(q, &p);
+}
+
+static int emit_interleave_bytes(FvVkEmit *emit) {
+  Pictures p = {0};
+  look_pictures(&emit->query, &p);
+  FvVkPlace a = fv_vk_input(emit, 0), b = fv_vk_input(emit, 1), y = fv_vk_output(emit, 0);
+  struct FvQinterleavePush push = {
+    .a_at = a.at, .b_at = b.at, .y_at = y.at, .a_row = (int)p.a.sh, .a_pixel = (int)p.a.sw, .a_image = (int)p.a.sn, .b_row = (int)p.b.sh, .b_pixel = (int)p.b.sw,
+    .b_image = (int)p.b.sn, .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .height = (int)p.a.h, .width = (int)p.a.w, .channels = (int)p.a.c,
+  };
+  FvVkLaunch launch = {.shader = FV_SHADER_QINTERLEAVE, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
+                       .spec_count = 3, .spec = {fv_vk_bytes_aligned(&p.a, a.at, 4), fv_vk_bytes_aligned(&p.b, b.at, 4), fv_vk_bytes_aligned(&p.y, y.at, 4)}};
+  return fv_vk_launch(emit, &launch);
 }
 
 static int emit_interleave(FvVkEmit *emit) {
@@ -219,6 +239,7 @@ const FvVkKernel fv_vk_copies[] = {
   {.name = "reshape_copy_vulkan", .op = FV_OP_RESHAPE, .suits = suits_reshape, .emit = emit_reshape},
   {.name = "channel_shuffle_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
   {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .forms = FV_VK_TAKES_HALF, .suits = suits_interleave, .emit = emit_interleave},
+  {.name = "interleave_bytes_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_interleave_bytes, .emit = emit_interleave_bytes},
   {.name = "concat_shuffle_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
   {.name = "tile_vulkan", .op = FV_OP_TILE, .suits = suits_rearranged, .emit = emit_rearranged},
   {.name = "depth_to_space_vulkan", .op = FV_OP_DEPTH_TO_SPACE, .suits = suits_rearranged, .emit = emit_rearranged},

@@ -10,7 +10,7 @@
 typedef struct Normal {
   FvVkWalk walk; /* tensors 0: y, 1: x, 2: mean and factor, 3: scale and bias */
   FvVkPlace y, x, mean, factor, scale, bias;
-  bool variance;
+  bool variance, in_scratch;
 } Normal;
 
 static bool walk_fits(const FvVkWalk *walk) {
@@ -58,8 +58,8 @@ static int launch_normal(FvVkEmit *emit, const Normal *n) {
     if (d < walk->rank - 1) rows *= walk->dims[d];
   }
   FvVkLaunch launch = {
-    .shader = FV_SHADER_NORMALISE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(walk->dims[walk->rank - 1], 4), .spec_count = 7,
-    .spec = {act.type, n->variance, n->bias.tensor != NULL, n->mean.in_weights, n->factor.in_weights, n->scale.in_weights, n->bias.in_weights},
+    .shader = FV_SHADER_NORMALISE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(walk->dims[walk->rank - 1], 4), .spec_count = 8,
+    .spec = {act.type, n->variance, n->bias.tensor != NULL, n->mean.in_weights, n->factor.in_weights, n->scale.in_weights, n->bias.in_weights, n->in_scratch},
   };
   return fv_vk_launch(emit, &launch);
 }
@@ -172,12 +172,14 @@ static int emit_own(FvVkEmit *emit) {
                         .mean = fv_vk_output(emit, 1), .factor = fv_vk_output(emit, 2)}};
   look_statistics(&emit->query, &own);
   Normal *n = &own.normal;
-  if (!n->mean.tensor) n->mean.at = emit->scratch_at;
-  if (!n->factor.tensor) n->factor.at = emit->scratch_at + (int32_t)own.groups;
+  n->in_scratch = !n->mean.tensor && !n->factor.tensor; /* fp32 then: what is left of a large mean would be its rounding */
+  int32_t scratch_at = n->in_scratch ? emit->scratch_full_at : emit->scratch_at;
+  if (!n->mean.tensor) n->mean.at = scratch_at;
+  if (!n->factor.tensor) n->factor.at = scratch_at + (int32_t)own.groups;
   struct FvReducePush push = fv_vk_nests_push(&own.nests, n->x.at, n->mean.at);
   push.factor = params->epsilon;
   push.factor_at = n->factor.at;
-  FvVkLaunch moments = {.shader = FV_SHADER_MOMENTS, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&own.nests)};
+  FvVkLaunch moments = {.shader = FV_SHADER_MOMENTS, .form = n->in_scratch && emit->form == FV_VK_HALF ? FV_VK_WIDEN : emit->form, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&own.nests)};
   int result = fv_vk_launch(emit, &moments);
   return result < 0 ? result : launch_normal(emit, n);
 }

@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "vulkan/conv.h"
+#include "vulkan/program.h"
 #include "vulkan/quantised.h"
 
 #include "push/qconv.h"
 
 enum { TILE = 8 /* output channels */, IN_PUSH = 0, IN_ARENA = 1, IN_WEIGHTS = 2 };
+enum { MAX_UNROLLED = 12 /* taps */ };
 enum { MAX_SPAN = 24, MAX_KERNEL = 11 /* depthwise: a row of input pixels is kept in registers */ };
 
 typedef struct Qconv {
@@ -42,6 +44,7 @@ static bool params_suit(const FvKernelQuery *q, const Qconv *c, int64_t outputs)
   if (!c->w || !fv_vk_is_8bit(c->x) || c->x->data || (x_zero && !fv_vk_is_one(x_zero))) return false;
   if (c->x_scale && (!fv_vk_is_f32(c->x_scale) || !fv_vk_is_f32(c->w_scale) || !fv_vk_is_one(c->x_scale))) return false;
   if (c->y_scale && (!fv_vk_is_f32(c->y_scale) || !fv_vk_is_one(c->y_scale))) return false;
+  if (q->out[0]->dtype == FV_DTYPE_F16) return false;
   return one_or_vector(c->w_scale, outputs) && one_or_vector(c->w_zero, outputs) && fv_activates_steps(q->node->activation.type);
 }
 
@@ -191,7 +194,11 @@ static int emit_conv(FvVkEmit *emit) {
   int64_t parts = part_count(&c);
   struct FvQconvPush push = push_of(emit, &c, weight_words(&c, parts));
   bool wide = emit->texel; /* real GPUs run out of registers, and of tiles */
-  FvVkLaunch launch = {.shader = wide ? FV_SHADER_QCONV_8 : FV_SHADER_QCONV_4, .params = &push, .params_size = sizeof push,
+  const FvVkTraits *traits = &emit->program->device->traits;
+  bool dot = traits->dot_product_accelerated || (traits->dot_product && fv_vk_wish("dot"));
+  bool first = !dot && c.conv.channels <= 4 && taps(&c) <= MAX_UNROLLED && parts == 1;
+  FvVkShader shader = first ? (wide ? FV_SHADER_QCONV_FIRST_8 : FV_SHADER_QCONV_FIRST_4) : dot ? (wide ? FV_SHADER_QCONV_DOT_8 : FV_SHADER_QCONV_DOT_4) : wide ? FV_SHADER_QCONV_8 : FV_SHADER_QCONV_4;
+  FvVkLaunch launch = {.shader = shader, .params = &push, .params_size = sizeof push,
                        .invocations = fv_vk_ceil_div(push.pixels, wide ? 8 : 4) * push.groups * push.tiles};
   fill_spec(emit, &c, &push, (uint32_t)parts, &launch);
   return fv_vk_launch(emit, &launch);

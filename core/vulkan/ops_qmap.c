@@ -49,6 +49,17 @@ static int launch(FvVkEmit *emit, const Qmap *map) {
   return fv_vk_launch(emit, &job);
 }
 
+/* --- copies --- */
+
+bool fv_vk_copy_bytes_fits(const FvTensor *y, const FvTensor *a) {
+  FvVkWalk walk;
+  return fv_dtype_size(y->dtype) == 1 && y->dtype == a->dtype && walk_of(y, a, NULL, &walk);
+}
+
+int fv_vk_copy_bytes(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights) {
+  return launch(emit, &(Qmap){.y = *y, .a = *a, .y_at = (int32_t)y_at, .a_at = (int32_t)a_at, .a_in_weights = a_in_weights, .operation = QMAP_COPY, .dtype = FV_DTYPE_U8});
+}
+
 /* --- functions of one byte: the reference computes the table --- */
 
 /* What the operator makes of all 256 bytes, in the order of their bits. Inputs `first` on are x, its scale and so on, as many as `count`. */

@@ -2,6 +2,7 @@
 #ifndef FOVEA_VULKAN_PICTURE_H
 #define FOVEA_VULKAN_PICTURE_H
 
+#include "vulkan/foreign.h"
 #include "vulkan/runner.h"
 
 enum { FV_VK_MAX_PLANES = 3 };
@@ -18,13 +19,23 @@ typedef struct FvVkPictureIn {
   VkDescriptorPool descriptors;
   VkDescriptorSet set;
   VkCommandBuffer commands;   /* of the runner's pool: upload, and the shader */
+  FvVkDispatch dispatch;
   FvVkPlaneRows planes[FV_VK_MAX_PLANES];
+  int64_t table_bytes, bytes; /* in samples: tables, everything */
   bool texel;
+  /* Pictures that the device fetches by itself out of memory that is not ours. */
+  FvVkForeign foreign[FV_VK_MAX_PLANES];
+  VkBufferCopy *regions;      /* of one plane */
+  bool fetches;               /* what commands are recorded for */
+  int trials;                 /* of both ways, while it is not known which is faster */
+  uint64_t best_ns[2], fetch_ns; /* of the host's time: copying rows, fetching; the last fetch until it is released */
 } FvVkPictureIn;
 
 /* Buffers, tables and commands for pictures of one kind; what is there already is used again where it fits. */
 int fv_vk_picture_prepare(FvVkPictureIn *in, const FvVkProgram *program, const FvVkBuffer *arena, VkCommandPool pool, const FvVkPicture *picture, FvError *err);
-int64_t fv_vk_picture_load(FvVkPictureIn *in, const uint8_t *const *planes, const int *strides);
+/* The bytes that go to the device, or FV_ERR_UNSUPPORTED. */
+int64_t fv_vk_picture_load(FvVkPictureIn *in, FvVkDevice *device, VkCommandPool pool, const FvFrame *picture, FvError *err);
+void fv_vk_picture_release(FvVkPictureIn *in, FvVkDevice *device); /* gives the picture's memory back once the device is done */
 void fv_vk_picture_finish(FvVkPictureIn *in, FvVkDevice *device);
 
 #endif

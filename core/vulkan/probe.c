@@ -13,7 +13,7 @@ enum {
   ROUNDS = 6,
 };
 
-static uint64_t now_ns(void) {
+uint64_t fv_vk_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -44,10 +44,10 @@ static int enter(FvVkDevice *device, bool texel, Contender *contender, FvError *
 }
 
 static int run_once(Contender *contender, FvError *err) {
-  uint64_t start = now_ns();
+  uint64_t start = fv_vk_now_ns();
   int result = fv_vk_runner_submit(contender->runner, 0, err);
   if (result == 0) result = fv_vk_runner_wait(contender->runner, 0, err);
-  uint64_t took = now_ns() - start;
+  uint64_t took = fv_vk_now_ns() - start;
   if (took < contender->best_ns) contender->best_ns = took;
   return result;
 }

@@ -6,5 +6,6 @@
 
 /* Sets device->texel. A few milliseconds. */
 int fv_vk_probe_load_path(FvVkDevice *device, FvError *err);
+uint64_t fv_vk_now_ns(void); /* monotonic */
 
 #endif

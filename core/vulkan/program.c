@@ -335,7 +335,7 @@ static int emit_step(Build *build, int s) {
   int64_t packed = halves_weights(step, &build->queries[s]) ? 2 : 4, read = reads_half(form) ? 2 : 4, result_size = form == FV_VK_HALF || form == FV_VK_NARROW ? 2 : 4;
   FvVkEmit emit = {
     .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .form = form, .packed_at = (int32_t)(build->weights.packed_at[s] / packed),
-    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .way = program->way, .program = program, .err = build->err,
+    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .scratch_full_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .way = program->way, .program = program, .err = build->err,
   };
   int first = program->dispatch_count;
   int result = step->kernel->emit(&emit);
@@ -345,16 +345,39 @@ static int emit_step(Build *build, int s) {
   return 0;
 }
 
+static void make_port(const FvVkOperand *operand, FvVkPort *port, int64_t *staging) {
+  if (!touches_arena(operand)) return;
+  FvVkRange range = range_of(operand);
+  int64_t begin = range.begin / ALIGNMENT * ALIGNMENT, end = rounded(range.end);
+  *port = (FvVkPort){true, operand->offset, begin, end - begin, *staging};
+  *staging += end - begin;
+}
+
+/* What the host reads is copied out, and what it writes is copied in, beside the graph's inputs and outputs. */
+static int add_host_step(Build *build, int s) {
+  FvVkProgram *program = build->program;
+  const FvVkStep *step = &build->steps[s];
+  int in = step->node->input_count, out = step->node->output_count;
+  if (program->host_count == FV_VK_MAX_HOSTS || in + out > FV_VK_HOST_IO)
+    return fv_error_set(build->err, FV_ERR_LIMIT, "node '%s' (%s): too many steps for the host", fv_node_label(step->node), step->node->op->name);
+  FvVkHostStep *hosts = realloc(program->hosts, (size_t)(program->host_count + 1) * sizeof *hosts);
+  if (!hosts) return fv_error_set(build->err, FV_ERR_NO_MEMORY, "out of memory");
+  program->hosts = hosts;
+  FvVkHostStep *host = &hosts[program->host_count++];
+  *host = (FvVkHostStep){.node = step->node, .step = s, .first_dispatch = program->dispatch_count};
+  for (int i = 0; i < in + out; i++) {
+    const FvVkOperand *operand = i < in ? &step->in[i] : &step->out[i - in];
+    host->tensors[i] = operand->present ? operand->tensor : (FvTensor){0};
+    make_port(operand, &host->ports[i], i < in ? &program->staging_out_bytes : &program->staging_in_bytes);
+  }
+  program->read_count = program->write_count = 0;
+  return 0;
+}
+
 static int make_ports(const FvVkOperand *operands, int count, FvVkPort **ports, int64_t *staging) {
   *ports = calloc((size_t)count + 1, sizeof **ports);
   if (!*ports) return FV_ERR_NO_MEMORY;
-  for (int i = 0; i < count; i++) {
-    if (!touches_arena(&operands[i])) continue;
-    FvVkRange range = range_of(&operands[i]);
-    int64_t begin = range.begin / ALIGNMENT * ALIGNMENT, end = rounded(range.end);
-    (*ports)[i] = (FvVkPort){true, operands[i].offset, begin, end - begin, *staging};
-    *staging += end - begin;
-  }
+  for (int i = 0; i < count; i++) make_port(&operands[i], &(*ports)[i], staging);
   return 0;
 }
 
@@ -388,7 +411,7 @@ static int build_program(Build *build) {
   result = check_size(program, program->zeros_begin, build->weights.bytes, build->err);
   choose_views(build);
   if (result == 0) result = upload_weights(build);
-  for (int s = 0; s < params->step_count && result == 0; s++) result = emit_step(build, s);
+  for (int s = 0; s < params->step_count && result == 0; s++) result = build->steps[s].kernel->on_host ? add_host_step(build, s) : emit_step(build, s);
   program->step_count = params->step_count;
   program->arena_bytes = program->zeros_begin + program->zeros_bytes + SLACK;
   if (result == 0) result = check_size(program, program->arena_bytes, build->weights.bytes, build->err);
@@ -440,6 +463,7 @@ void fv_vk_program_destroy(FvVkProgram **program) {
   *program = NULL;
   fv_vk_buffer_destroy(old->device, &old->weights);
   free(old->dispatches);
+  free(old->hosts);
   free(old->inputs);
   free(old->outputs);
   free(old->reads);

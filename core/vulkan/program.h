@@ -27,6 +27,15 @@ typedef struct FvVkPort {
   int64_t staging;             /* where that span begins in the staging buffer */
 } FvVkPort;
 
+/* A step that the host takes: what comes before it is waited for. */
+enum { FV_VK_MAX_HOSTS = 16, FV_VK_HOST_IO = 8 /* inputs and outputs together */ };
+typedef struct FvVkHostStep {
+  const FvNode *node;
+  int step, first_dispatch;        /* of what comes after it */
+  FvTensor tensors[FV_VK_HOST_IO]; /* inputs, then outputs; data of constants */
+  FvVkPort ports[FV_VK_HOST_IO];
+} FvVkHostStep;
+
 struct FvVkProgram {
   FvVkDevice *device;
   bool texel;
@@ -37,6 +46,8 @@ struct FvVkProgram {
   FvVkDispatch *dispatches;
   int dispatch_count, dispatch_capacity;
   int step_count;
+  FvVkHostStep *hosts;
+  int host_count;
   FvVkPort *inputs, *outputs;
   int input_count, output_count;
   int64_t staging_in_bytes, staging_out_bytes;

@@ -14,6 +14,10 @@ bool fv_vk_per_tensor(const FvKernelQuery *query, int scale);
 /* Do pixels of elements of one byte begin at multiples of `bytes`, with channels one after the other? */
 bool fv_vk_bytes_aligned(const FvVkImage *image, int32_t at, int bytes);
 
+/* y = a for elements of one byte, dims equal or broadcast. Copies of one emit don't wait for each other. */
+bool fv_vk_copy_bytes_fits(const FvTensor *y, const FvTensor *a);
+int fv_vk_copy_bytes(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights);
+
 /* A fused activation with its bounds in steps of the output's scale. */
 FvActivation fv_vk_activation_in_steps(FvActivation activation, float scale);
 

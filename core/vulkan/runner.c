@@ -15,12 +15,15 @@ typedef struct Frame {
   VkDescriptorPool descriptors;
   VkDescriptorSet set;
   VkCommandBuffer inputs, steps, outputs; /* copies in, the network, copies out; copies only where memory is not unified */
+  VkCommandBuffer behind[FV_VK_MAX_HOSTS]; /* what follows each step that the host takes; `steps` ends at the first */
+  int64_t rows[FV_VK_MAX_HOSTS];           /* of such a step's output */
+  int hosts_done;
   VkFence fence;
   VkQueryPool times; /* one more than there are steps */
   FvVkPictureIn picture;
   FvVkCandidates candidates;
   bool from_picture; /* the next submit takes the first input from a picture */
-  bool to_candidates; /* it lists candidates instead of reading outputs back */
+  bool to_candidates; /* it, or what is in flight, lists candidates instead of reading outputs back */
   bool in_flight;
 } Frame;
 
@@ -109,22 +112,22 @@ int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer 
 
 /* --- recording --- */
 
-static void record_copies(const FvVkRunner *runner, const Frame *frame, const FvVkPort *ports, int count, bool to_device) {
+static void record_copies(const FvVkRunner *runner, const Frame *frame, VkCommandBuffer commands, const FvVkPort *ports, int count, bool to_device) {
   FvVkDevice *device = runner->program->device;
   for (int i = 0; i < count; i++) {
     const FvVkPort *port = &ports[i];
     if (!port->present) continue;
     VkBufferCopy region = {(VkDeviceSize)(to_device ? port->staging : port->begin), (VkDeviceSize)(to_device ? port->begin : port->staging), (VkDeviceSize)port->size};
     if (to_device)
-      device->vk.CmdCopyBuffer(frame->inputs, frame->upload.handle, frame->arena.handle, 1, &region);
+      device->vk.CmdCopyBuffer(commands, frame->upload.handle, frame->arena.handle, 1, &region);
     else
-      device->vk.CmdCopyBuffer(frame->outputs, frame->arena.handle, frame->readback.handle, 1, &region);
+      device->vk.CmdCopyBuffer(commands, frame->arena.handle, frame->readback.handle, 1, &region);
   }
 }
 
-static void stamp(const FvVkRunner *runner, const Frame *frame, int index) {
+static void stamp(const FvVkRunner *runner, const Frame *frame, VkCommandBuffer commands, int index) {
   FvVkDevice *device = runner->program->device;
-  if (frame->times) device->vk.CmdWriteTimestamp(frame->steps, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, frame->times, (uint32_t)index);
+  if (frame->times) device->vk.CmdWriteTimestamp(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, frame->times, (uint32_t)index);
 }
 
 void fv_vk_record_set(FvVkDevice *device, VkCommandBuffer commands, VkDescriptorSet set) {
@@ -141,21 +144,21 @@ void fv_vk_record_dispatch(FvVkDevice *device, VkCommandBuffer commands, const F
   record_launch(device, commands, dispatch);
 }
 
-static void record_dispatches(const FvVkRunner *runner, const Frame *frame) {
+/* The dispatches from `first` to `end` - 1, and the time stamps up to that of step `last`. */
+static void record_dispatches(const FvVkRunner *runner, const Frame *frame, VkCommandBuffer commands, int first, int end, int *stamped, int last) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
   VkPipeline bound = VK_NULL_HANDLE;
   bool always = fv_vk_wish("barriers") || frame->times;
-  int stamped = 0;
-  fv_vk_record_set(device, frame->steps, frame->set);
-  for (int i = 0; i < program->dispatch_count; i++) {
+  fv_vk_record_set(device, commands, frame->set);
+  for (int i = first; i < end; i++) {
     const FvVkDispatch *dispatch = &program->dispatches[i];
-    while (stamped <= dispatch->step) stamp(runner, frame, stamped++);
-    if (dispatch->barrier || (always && i > 0)) fv_vk_barrier(device, frame->steps, FV_VK_SHADER, FV_VK_SHADER);
-    if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(frame->steps, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);
-    record_launch(device, frame->steps, dispatch);
+    while (*stamped <= dispatch->step) stamp(runner, frame, commands, (*stamped)++);
+    if (dispatch->barrier || (always && i > first)) fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_SHADER);
+    if (dispatch->pipeline != bound) device->vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, bound = dispatch->pipeline);
+    record_launch(device, commands, dispatch);
   }
-  while (stamped <= program->step_count) stamp(runner, frame, stamped++);
+  while (*stamped <= last) stamp(runner, frame, commands, (*stamped)++);
 }
 
 /* With staging, the copy in waits for nothing of the frame before: each frame has buffers of its own and its fence was waited for. */
@@ -163,7 +166,7 @@ static VkResult record_inputs(const FvVkRunner *runner, const Frame *frame) {
   const FvVkProgram *program = runner->program;
   VkResult result = fv_vk_commands_begin(program->device, frame->inputs);
   if (result != VK_SUCCESS) return result;
-  record_copies(runner, frame, program->inputs, program->input_count, true);
+  record_copies(runner, frame, frame->inputs, program->inputs, program->input_count, true);
   fv_vk_barrier(program->device, frame->inputs, FV_VK_COPY, FV_VK_SHADER);
   return program->device->vk.EndCommandBuffer(frame->inputs);
 }
@@ -173,20 +176,53 @@ static VkResult record_outputs(const FvVkRunner *runner, const Frame *frame) {
   VkResult result = fv_vk_commands_begin(program->device, frame->outputs);
   if (result != VK_SUCCESS) return result;
   fv_vk_barrier(program->device, frame->outputs, FV_VK_SHADER, FV_VK_COPY);
-  record_copies(runner, frame, program->outputs, program->output_count, false);
+  record_copies(runner, frame, frame->outputs, program->outputs, program->output_count, false);
   fv_vk_barrier(program->device, frame->outputs, FV_VK_COPY, FV_VK_HOST);
   return program->device->vk.EndCommandBuffer(frame->outputs);
 }
 
-static VkResult record_steps(const FvVkRunner *runner, const Frame *frame) {
+/* What the host reads goes out after part number `part` of the network, what it wrote comes in before the next. */
+static void record_to_host(const FvVkRunner *runner, const Frame *frame, VkCommandBuffer commands, const FvVkHostStep *host) {
+  FvVkDevice *device = runner->program->device;
+  fv_vk_barrier(device, commands, FV_VK_SHADER, frame->outputs ? FV_VK_COPY : FV_VK_HOST);
+  if (!frame->outputs) return;
+  record_copies(runner, frame, commands, host->ports, host->node->input_count, false);
+  fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_HOST);
+}
+
+static void record_from_host(const FvVkRunner *runner, const Frame *frame, VkCommandBuffer commands, const FvVkHostStep *host) {
+  FvVkDevice *device = runner->program->device;
+  fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_SHADER);
+  if (!frame->inputs) return;
+  record_copies(runner, frame, commands, host->ports + host->node->input_count, host->node->output_count, true);
+  fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_SHADER);
+}
+
+static VkResult record_part(const FvVkRunner *runner, const Frame *frame, int part, int *stamped) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
-  VkResult result = fv_vk_commands_begin(device, frame->steps);
+  VkCommandBuffer commands = part ? frame->behind[part - 1] : frame->steps;
+  const FvVkHostStep *before = part ? &program->hosts[part - 1] : NULL, *after = part < program->host_count ? &program->hosts[part] : NULL;
+  VkResult result = fv_vk_commands_begin(device, commands);
   if (result != VK_SUCCESS) return result;
-  if (frame->times) device->vk.CmdResetQueryPool(frame->steps, frame->times, 0, (uint32_t)program->step_count + 1);
-  record_dispatches(runner, frame);
-  if (!frame->outputs) fv_vk_barrier(device, frame->steps, FV_VK_SHADER, FV_VK_HOST);
-  return device->vk.EndCommandBuffer(frame->steps);
+  if (before)
+    record_from_host(runner, frame, commands, before);
+  else if (frame->times)
+    device->vk.CmdResetQueryPool(commands, frame->times, 0, (uint32_t)program->step_count + 1);
+  record_dispatches(runner, frame, commands, before ? before->first_dispatch : 0, after ? after->first_dispatch : program->dispatch_count, stamped,
+                    after ? after->step : program->step_count);
+  if (after)
+    record_to_host(runner, frame, commands, after);
+  else if (!frame->outputs)
+    fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_HOST);
+  return device->vk.EndCommandBuffer(commands);
+}
+
+static VkResult record_steps(const FvVkRunner *runner, const Frame *frame) {
+  VkResult result = VK_SUCCESS;
+  int stamped = 0;
+  for (int part = 0; part <= runner->program->host_count && result == VK_SUCCESS; part++) result = record_part(runner, frame, part, &stamped);
+  return result;
 }
 
 static VkResult record(const FvVkRunner *runner, const Frame *frame) {
@@ -235,6 +271,7 @@ static VkResult create_commands(const FvVkRunner *runner, Frame *frame) {
   FvVkDevice *device = runner->program->device;
   bool staging = frame->upload.handle != VK_NULL_HANDLE;
   VkResult result = fv_vk_commands_create(device, runner->pool, &frame->steps);
+  for (int i = 0; i < runner->program->host_count && result == VK_SUCCESS; i++) result = fv_vk_commands_create(device, runner->pool, &frame->behind[i]);
   if (result == VK_SUCCESS && staging) result = fv_vk_commands_create(device, runner->pool, &frame->inputs);
   if (result == VK_SUCCESS && staging) result = fv_vk_commands_create(device, runner->pool, &frame->outputs);
   return result == VK_SUCCESS ? create_fence(device, &frame->fence) : result;
@@ -323,10 +360,11 @@ int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *p
   return result;
 }
 
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err) {
   Frame *f = &runner->frames[frame];
-  f->from_picture = true;
-  return fv_vk_picture_load(&f->picture, planes, strides);
+  int64_t bytes = fv_vk_picture_load(&f->picture, runner->program->device, runner->pool, picture, err);
+  f->from_picture = bytes >= 0;
+  return bytes;
 }
 
 int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
@@ -360,29 +398,72 @@ int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t
   return result == 0 ? fv_vk_runner_wait(runner, frame, err) : result;
 }
 
+/* --- steps that the host takes --- */
+
+static void run_on_host(const FvVkRunner *runner, Frame *f, int index) {
+  const FvVkHostStep *host = &runner->program->hosts[index];
+  FvTensor tensors[FV_VK_HOST_IO], *pointers[FV_VK_HOST_IO];
+  int in = host->node->input_count, all = in + host->node->output_count;
+  for (int i = 0; i < all; i++) {
+    tensors[i] = host->tensors[i];
+    pointers[i] = tensors[i].dtype == FV_DTYPE_NONE ? NULL : &tensors[i];
+    void *memory = port_memory(host->ports, all, i, i < in ? &f->readback : &f->upload, &f->arena);
+    if (memory) tensors[i].data = memory;
+  }
+  host->node->op->reference(&(FvKernelCall){.node = host->node, .in = (const FvTensor *const *)pointers, .out = pointers + in, .parts = 1});
+  f->rows[index] = pointers[in] ? pointers[in]->dims[0] : 0;
+}
+
+int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step) {
+  for (int i = 0; i < runner->program->host_count; i++)
+    if (runner->program->hosts[i].step == step) return runner->frames[frame].rows[i];
+  return -1;
+}
+
+/* The next part of the network, with what comes before the first and behind the last. */
+static int submit_part(FvVkRunner *runner, Frame *f, FvError *err) {
+  VkCommandBuffer commands[3];
+  int count = 0, part = f->hosts_done;
+  if (part == 0 && (f->from_picture || f->inputs)) commands[count++] = f->from_picture ? f->picture.commands : f->inputs;
+  commands[count++] = part ? f->behind[part - 1] : f->steps;
+  if (part == runner->program->host_count && (f->to_candidates || f->outputs)) {
+    if (f->to_candidates) fv_vk_candidates_clear(&f->candidates);
+    commands[count++] = f->to_candidates ? f->candidates.commands : f->outputs;
+    f->to_candidates = false;
+  }
+  f->from_picture = false;
+  int result = fv_vk_queue_submit(runner->program->device, commands, count, f->fence, err);
+  f->in_flight |= result == 0;
+  return result;
+}
+
+/* --- a frame --- */
+
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err) {
   Frame *f = &runner->frames[frame];
-  VkCommandBuffer commands[3];
-  int count = 0, result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
-  if (f->from_picture || f->inputs) commands[count++] = f->from_picture ? f->picture.commands : f->inputs;
-  commands[count++] = f->steps;
-  if (f->to_candidates) fv_vk_candidates_clear(&f->candidates);
-  if (f->to_candidates || f->outputs) commands[count++] = f->to_candidates ? f->candidates.commands : f->outputs;
-  f->from_picture = f->to_candidates = false;
-  if (result == 0) result = fv_vk_queue_submit(runner->program->device, commands, count, f->fence, err);
-  f->in_flight |= result == 0;
+  int result = f->in_flight ? fv_vk_runner_wait(runner, frame, err) : 0;
+  f->hosts_done = 0;
+  if (result == 0) result = submit_part(runner, f, err);
+  if (result < 0) f->from_picture = f->to_candidates = false;
   return result;
 }
 
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err) {
   Frame *f = &runner->frames[frame];
   FvVkDevice *device = runner->program->device;
-  if (!f->in_flight) return 0;
-  int result = wait_fence(device, f->fence, err);
-  if (result < 0) return result;
-  f->in_flight = false;
-  VkResult reset = device->vk.ResetFences(device->handle, 1, &f->fence);
-  return reset == VK_SUCCESS ? 0 : fv_vk_failure(device, reset, "ending a frame", err);
+  int result = 0;
+  while (f->in_flight && result == 0) {
+    result = wait_fence(device, f->fence, err);
+    if (result < 0) return result;
+    f->in_flight = false;
+    fv_vk_picture_release(&f->picture, device);
+    VkResult reset = device->vk.ResetFences(device->handle, 1, &f->fence);
+    if (reset != VK_SUCCESS) return fv_vk_failure(device, reset, "ending a frame", err);
+    if (f->hosts_done == runner->program->host_count) return 0;
+    run_on_host(runner, f, f->hosts_done++);
+    result = submit_part(runner, f, err);
+  }
+  return result;
 }
 
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) {

@@ -22,6 +22,7 @@ int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err) {
 
 void fv_vk_device_close(FvVkDevice **device) { (void)device; }
 const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vulkan"; }
+bool fv_vk_device_imports_dma(const FvVkDevice *device) { return (void)device, false; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
 bool fv_vk_device_takes_half(const FvVkDevice *device) { return device != NULL; }
 bool fv_vk_device_is_software(const FvVkDevice *device) { return device == NULL; }
@@ -60,9 +61,9 @@ int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *p
   (void)runner, (void)frame, (void)picture;
   return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides) {
-  (void)runner, (void)frame, (void)planes, (void)strides;
-  return 0;
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err) {
+  (void)runner, (void)frame, (void)picture;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
 int fv_vk_runner_locate(FvVkRunner *runner, int frame, const FvLocationGroup *groups, int count, float threshold, FvError *err) {
   (void)runner, (void)frame, (void)groups, (void)count, (void)threshold;
@@ -76,4 +77,5 @@ int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t
   (void)runner, (void)frame, (void)chosen, (void)bytes;
   return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
 }
+int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step) { return (void)runner, (void)frame, (void)step, -1; }
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }

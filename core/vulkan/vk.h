@@ -7,6 +7,7 @@
 #define FOVEA_VULKAN_VK_H
 
 #include <fovea/device.h>
+#include <fovea/frame.h>
 #include <fovea/plan.h>
 
 #include "ir/locations.h"
@@ -24,6 +25,7 @@ int fv_vk_devices_list(FvDeviceInfo *devices, int capacity);
 int fv_vk_device_open(const char *which, FvVkDevice **device, FvError *err);
 void fv_vk_device_close(FvVkDevice **device);
 const char *fv_vk_device_id(const FvVkDevice *device); /* "vulkan:0" */
+bool fv_vk_device_imports_dma(const FvVkDevice *device);
 const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "storage": what the probe found faster to read through */
 
 /* Can float tensors be fp16 in its memory? */
@@ -59,7 +61,8 @@ typedef struct FvVkProgramParams {
   int way; /* in which convolutions are computed, from 1 on; 0: the best that is known */
 } FvVkProgramParams;
 
-/* Packs and uploads weights, makes pipelines, orders dispatches. Borrows nothing from params, and keeps the device. */
+/* Packs and uploads weights, makes pipelines, orders dispatches. Keeps the device; borrows nothing from params but nodes and
+ * constants of steps that the host takes. */
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
 bool fv_vk_program_is_texel(const FvVkProgram *program); /* how it reaches memory */
@@ -82,6 +85,8 @@ void *fv_vk_runner_output(const FvVkRunner *runner, int frame, int index);
 /* Starts a frame whose inputs are filled; they must stay until wait returns. */
 int fv_vk_runner_submit(FvVkRunner *runner, int frame, FvError *err);
 int fv_vk_runner_wait(FvVkRunner *runner, int frame, FvError *err);
+/* How many rows (dims[0]) the output of a step has, where the host took it: its length depends on the data. -1 for all other steps. */
+int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step);
 
 /* A group of a picture's components that are sampled together. Where in a row's bytes each output column's left sample lies, and how much the right one,
  * `step` bytes on, weighs; the same for lines and the row below. Tables are the caller's, read during the call. */
@@ -109,8 +114,9 @@ typedef struct FvVkPicture {
 } FvVkPicture;
 /* Makes a frame ready for pictures of one kind. FV_ERR_UNSUPPORTED when the device cannot take them. Allocates; the frame must not be in flight. */
 int fv_vk_runner_set_picture(FvVkRunner *runner, int frame, const FvVkPicture *picture, FvError *err);
-/* Copies the rows that are needed and makes the next submit convert them, in place of the first input. Returns the bytes copied. */
-int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const uint8_t *const *planes, const int *strides);
+/* Takes a picture of the kind set, which must stay until wait returns, and makes the next submit convert it in place of the first input. Returns the bytes
+ * that go to the device. Allocates only when memory is imported. FV_ERR_UNSUPPORTED when the picture lies in DMA buffers that cannot be. */
+int64_t fv_vk_runner_load_picture(FvVkRunner *runner, int frame, const FvFrame *picture, FvError *err);
 
 /* Gets a frame ready to list candidates among the locations of its outputs, and for this threshold to begin with. Once per frame of a runner;
  * FV_ERR_UNSUPPORTED when it cannot. */

@@ -7,6 +7,7 @@
 #define QMAP_THRESHOLDS 2 /* f32 to bytes: {1 / scale, where 0 comes to lie, 0, 0}, and the 255 smallest numbers that become the lowest byte + 1, + 2, … */
 #define QMAP_ADD 3        /* bytes: {zero of a, zero of b, zero of y, factor of a, factor of b, two numbers of the activation} */
 #define QMAP_MUL 4        /* likewise, with one factor */
+#define QMAP_COPY 5
 
 /* Dimensions from the outermost to the innermost in the output's memory. Positions and strides count elements, those of the table words. */
 FV_PUSH(FvQmapPush) {

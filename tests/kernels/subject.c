@@ -244,7 +244,7 @@ bool subject_round(Subject *s) {
   bool any = false;
   for (int i = 0; i < s->output_count; i++) any |= s->outputs[i].tensor.dtype == FV_DTYPE_F32;
   for (int i = 0; i < s->input_count; i++)
-    if (is_computed(s, i, FV_DTYPE_F16)) return false;
+    if (is_computed(s, i, FV_DTYPE_F16) || is_computed(s, i, FV_DTYPE_I8) || is_computed(s, i, FV_DTYPE_U8)) return false;
   for (int i = 0; i < s->input_count; i++) {
     const FvTensor *t = &s->inputs[i].tensor;
     int64_t index[FV_MAX_RANK] = {0};

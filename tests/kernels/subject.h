@@ -31,7 +31,7 @@ void subject_destroy(Subject *subject);
 /* Runs the reference into `expected`, and into `scale` with all numbers made positive: the magnitude that rounding errors go with. */
 void subject_reference(Subject *subject);
 /* fp16 in place of fp32: rounds computed inputs to what fp16 holds, for the reference; then, after it, makes computed inputs or outputs f16 with that
- * content. False: the case has no computed f32, or computed tensors of f16. */
+ * content. False: the case has no computed f32, computed tensors of f16, or bytes: quantised operators make f32 only. */
 bool subject_round(Subject *subject);
 void subject_halve(Subject *subject, bool inputs, bool outputs);
 /* Fills the outputs' memory with canaries. */

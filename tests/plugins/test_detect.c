@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include <fovea/device.h>
+
 #define WIDTH 64
 #define HEIGHT 48
 #define FRAME(i) ((GstClockTime)(i)*40 * GST_MSECOND)
@@ -47,6 +49,48 @@ static void detects_in_format(gconstpointer data) {
   g_assert_cmpuint(test_object_count(out, WIDTH, HEIGHT), ==, 0);
   gst_buffer_unref(out);
   gst_harness_teardown(harness);
+}
+
+static gboolean has_vulkan(void) {
+  FvDeviceInfo devices[8];
+  gint count = fv_devices_list(devices, G_N_ELEMENTS(devices));
+  for (gint i = 0; i < MIN(count, (gint)G_N_ELEMENTS(devices)); i++)
+    if (g_str_has_prefix(devices[i].id, "vulkan") && devices[i].usable)
+      return TRUE;
+  return FALSE;
+}
+
+/* Pictures on GStreamer's own Vulkan device are read from there, and go on as they came. */
+static void reads_vulkan_images(void) {
+  GstElementFactory *upload = gst_element_factory_find("vulkanupload"), *factory = gst_element_factory_find("foveadetect");
+  GstCaps *image = gst_caps_from_string("video/x-raw(memory:VulkanImage),format=RGBA,width=64,height=48");
+  gboolean built = gst_element_factory_can_sink_any_caps(factory, image);
+  gst_caps_unref(image);
+  gst_object_unref(factory);
+  if (!upload || !built || !has_vulkan()) {
+    gst_clear_object(&upload);
+    g_test_skip("vulkanupload, a Vulkan device or the headers of GStreamer's Vulkan library are not there");
+    return;
+  }
+  gst_object_unref(upload);
+  gchar *model = test_model("tiny.onnx");
+  gchar *launch = g_strdup_printf("vulkanupload ! video/x-raw(memory:VulkanImage) ! foveadetect name=detector threads=1 device=cpu model=%s", model);
+  GstHarness *harness = gst_harness_new_parse(launch);
+  gst_harness_set_live(harness, FALSE);
+  test_set_caps(harness, "RGBA", WIDTH, HEIGHT);
+  for (guint i = 0; i < 3; i++) {
+    g_assert_cmpint(gst_harness_push(harness, test_frame(GST_VIDEO_FORMAT_RGBA, WIDTH, HEIGHT, 255, FRAME(i))), ==, GST_FLOW_OK);
+    GstBuffer *out = gst_harness_pull(harness);
+    g_assert_true(gst_memory_is_type(gst_buffer_peek_memory(out, 0), "VulkanImage"));
+    GArray *objects = test_objects(out, WIDTH, HEIGHT);
+    g_assert_cmpuint(objects->len, ==, 2);
+    assert_square(&g_array_index(objects, FoveaObject, 0), WIDTH, HEIGHT);
+    g_array_unref(objects);
+    gst_buffer_unref(out);
+  }
+  gst_harness_teardown(harness);
+  g_free(launch);
+  g_free(model);
 }
 
 /* Rows further apart than the caps say, as decoders deliver them; the gaps hold what must not be looked at. */
@@ -558,11 +602,29 @@ static void stats_tell_times_and_device(void) {
   gst_harness_teardown(harness);
 }
 
+/* The CPU would have to map them: whoever has other memory is not asked for DMA buffers. */
+static void dma_buffers_are_wanted_by_devices_that_import_them(void) {
+  GstHarness *harness = test_detector("");
+  GstElement *detector = test_find(harness, "detector");
+  GstPad *pad = gst_element_get_static_pad(detector, "sink");
+  GstCaps *offered = gst_pad_query_caps(pad, NULL), *template = gst_pad_get_pad_template_caps(pad);
+  GstCaps *dma = gst_caps_from_string("video/x-raw(memory:DMABuf),format=NV12,width=64,height=48,framerate=25/1");
+  g_assert_false(gst_caps_is_empty(offered));
+  g_assert_false(gst_caps_can_intersect(offered, dma));
+  g_assert_true(gst_caps_can_intersect(template, dma));
+  gst_caps_unref(dma);
+  gst_caps_unref(template);
+  gst_caps_unref(offered);
+  gst_object_unref(pad);
+  gst_object_unref(detector);
+  gst_harness_teardown(harness);
+}
+
 static void formats_are_named_and_bounded(void) {
   GstElementFactory *factory = gst_element_factory_find("foveadetect");
   GstCaps *strange = gst_caps_from_string("video/x-raw,format=P010_10LE,width=64,height=48");
   GstCaps *huge = gst_caps_from_string("video/x-raw,format=NV12,width=64,height=20000");
-  GstCaps *memory = gst_caps_from_string("video/x-raw(memory:DMABuf),format=NV12,width=64,height=48");
+  GstCaps *memory = gst_caps_from_string("video/x-raw(memory:GLMemory),format=NV12,width=64,height=48");
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, strange));
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, huge));
   g_assert_false(gst_element_factory_can_sink_any_caps(factory, memory));
@@ -583,7 +645,9 @@ int main(int argc, char **argv) {
   }
   for (guint i = 0; i < G_N_ELEMENTS(bad_models); i++)
     g_test_add_data_func(bad_models[i].path, &bad_models[i], bad_model_is_an_error);
+  g_test_add_func("/plugins/detect/reads-vulkan-images", reads_vulkan_images);
   g_test_add_func("/plugins/detect/caps/formats-are-named-and-bounded", formats_are_named_and_bounded);
+  g_test_add_func("/plugins/detect/caps/dma-buffers-are-wanted-by-devices-that-import-them", dma_buffers_are_wanted_by_devices_that_import_them);
   g_test_add_func("/plugins/detect/caps/size-and-format-change-between-frames", size_and_format_change_between_frames);
   g_test_add_func("/plugins/detect/caps/survive-a-flush", caps_survive_a_flush);
   g_test_add_func("/plugins/detect/reads-strides-of-the-video-meta", reads_strides_of_the_video_meta);

@@ -1,8 +1,13 @@
 #include "support.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <glib/gstdio.h>
+#include <gst/allocators/gstdmabuf.h>
 
 #include "canvas.h"
+#include "engine.h"
 #include "modelcache.h"
 #include "stats.h"
 
@@ -175,6 +180,81 @@ static void mask_mixes_ink_and_ground(void) {
   gst_buffer_unref(buffer);
 }
 
+/* --- frames as the core takes them --- */
+
+/* A bright I420 frame whose planes lie in memory that GStreamer takes for DMA buffers: a file in memory, which no device imports. */
+static GstBuffer *frame_in_dma_buffers(GstVideoInfo *info, gint skip) {
+  gst_video_info_set_format(info, GST_VIDEO_FORMAT_I420, 32, 24);
+  GstBuffer *plain = test_frame(GST_VIDEO_FORMAT_I420, 32, 24, 255, 0);
+  GstMapInfo map;
+  gsize size = GST_VIDEO_INFO_SIZE(info), luma = GST_VIDEO_INFO_PLANE_OFFSET(info, 1);
+  GstAllocator *allocator = gst_dmabuf_allocator_new();
+  GstBuffer *buffer = gst_buffer_new();
+  g_assert_true(gst_buffer_map(plain, &map, GST_MAP_READ));
+  for (guint part = 0; part < 2; part++) { /* luma in one, both planes of chroma in another */
+    gsize from = part ? luma : 0, bytes = part ? size - luma : luma;
+    int fd = memfd_create("frame", MFD_CLOEXEC);
+    g_assert_cmpint(pwrite(fd, map.data + from, bytes, skip), ==, (gssize)bytes);
+    GstMemory *memory = gst_dmabuf_allocator_alloc(allocator, fd, (gsize)skip + bytes);
+    gst_memory_resize(memory, skip, bytes);
+    gst_buffer_append_memory(buffer, memory);
+  }
+  gst_buffer_unmap(plain, &map);
+  gst_buffer_unref(plain);
+  gst_object_unref(allocator);
+  return buffer;
+}
+
+static void dma_buffers_are_found_and_mapped_when_need_be(void) {
+  GstVideoInfo info;
+  FoveaView view = {0};
+  GstBuffer *buffer = frame_in_dma_buffers(&info, 4096);
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
+  g_assert_false(view.mapped);
+  g_assert_true(view.frame.dma == &view.dma);
+  g_assert_cmpint(view.dma.fd[1], ==, view.dma.fd[2]);
+  g_assert_cmpint(view.dma.fd[0], !=, view.dma.fd[1]);
+  g_assert_cmpint(view.dma.offset[0], ==, 4096);
+  g_assert_cmpint(view.dma.offset[2], ==, 4096 + 12 * 16);
+  g_assert_cmpint(view.frame.stride[1], ==, 16);
+  g_assert_cmpint(fv_frame_check(&view.frame, NULL), ==, 0);
+  g_assert_true(fovea_view_map(&view));
+  g_assert_null(view.frame.dma);
+  g_assert_cmpint(view.frame.plane[0][0], ==, 235);
+  g_assert_cmpint(view.frame.plane[2][0], ==, 128);
+  fovea_view_close(&view);
+  g_assert_true(fovea_view_open(&view, buffer, &info, FALSE, NULL));
+  g_assert_true(view.mapped);
+  fovea_view_close(&view);
+  gst_buffer_unref(buffer);
+  buffer = test_frame(GST_VIDEO_FORMAT_I420, 32, 24, 255, 0); /* and others are mapped at once */
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
+  g_assert_true(view.mapped);
+  fovea_view_close(&view);
+  gst_buffer_unref(buffer);
+}
+
+static void engine_maps_what_its_device_cannot_import(void) {
+  FvError err = {FV_OK, ""};
+  GstVideoInfo info;
+  FoveaView view = {0};
+  FoveaEngineSettings settings = {.model = test_model("tiny.onnx"), .device = g_strdup("cpu"), .threads = 1};
+  FoveaEngine *engine = fovea_engine_new(&settings, &err);
+  g_assert_cmpstr(err.message, ==, "");
+  GArray *objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));
+  GstBuffer *buffer = frame_in_dma_buffers(&info, 0);
+  g_assert_false(fovea_engine_imports_dma(engine));
+  g_assert_true(fovea_view_open(&view, buffer, &info, TRUE, NULL));
+  g_assert_cmpint(fovea_engine_detect(engine, &view, &(FvDetectParams){.threshold = 0.5f}, objects, &err), >, 0);
+  g_assert_true(view.mapped);
+  g_assert_cmpuint(objects->len, >, 0);
+  fovea_view_close(&view);
+  gst_buffer_unref(buffer);
+  g_array_unref(objects);
+  fovea_engine_free(engine);
+  fovea_engine_settings_finish(&settings);
+}
+
 int main(int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, NULL);
@@ -186,5 +266,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/plugins/canvas/paint-follows-the-color-matrix", paint_follows_the_color_matrix);
   g_test_add_func("/plugins/canvas/fill-is-clipped-to-the-frame", fill_is_clipped_to_the_frame);
   g_test_add_func("/plugins/canvas/mask-mixes-ink-and-ground", mask_mixes_ink_and_ground);
+  g_test_add_func("/plugins/view/dma-buffers-are-found-and-mapped-when-need-be", dma_buffers_are_found_and_mapped_when_need_be);
+  g_test_add_func("/plugins/view/engine-maps-what-its-device-cannot-import", engine_maps_what_its_device_cannot_import);
   return g_test_run();
 }

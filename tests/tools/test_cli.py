@@ -229,7 +229,9 @@ def test_inspect_knows_a_real_detector(tmp):
 def test_eval_refuses_what_it_cannot_measure(tmp):
     model = write(tmp + '/sum.onnx', sum_model())
     refuses(2, '--images DIR is missing', 'eval', model, '--annotations', 'a.json')
-    refuses(2, '--annotations FILE is missing', 'eval', model, '--images', tmp)
+    refuses(2, 'either --annotations FILE or --truth-model MODEL', 'eval', model, '--images', tmp)
+    refuses(2, 'either --annotations FILE or --truth-model MODEL', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--truth-model', model)
+    refuses(2, '--pictures chooses among unannotated', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--pictures', '3')
     refuses(2, '--threshold must', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--threshold', '2')
     refuses(2, '--max-detections must', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--max-detections', '0')
     refuses(1, 'sum', 'eval', model, '--images', tmp, '--annotations', 'a.json')
@@ -270,8 +272,48 @@ def test_compress_writes_what_everything_opens(tmp):
     assert rc == 0 and err == '' and 'signature    not signed' in text, (text, err)
     refuses(1, 'is a .fovea file already', 'compress', out, '-o', tmp + '/again.fovea', '--signature', 'off')
     refuses(2, '-o OUT.fovea is missing', 'compress', model)
-    refuses(2, "--weights 'int8' is not available: there is fp32", 'compress', model, '-o', out, '--weights', 'int8')
+    refuses(2, 'narrow weights need --calibrate DIR', 'compress', model, '-o', out, '--weights', 'int8')
     refuses(2, "--entropy 'zip' is not available: there is auto, none, huffman", 'compress', model, '-o', out, '--entropy', 'zip')
+
+
+def test_compress_refuses_what_makes_no_sense(tmp):
+    model, out = write(tmp + '/sum.onnx', sum_model()), tmp + '/sum.fovea'
+    for option, value in [('--weights', 'int2'), ('--weights', 'codebook:1'), ('--weights', 'int'), ('--activations', 'int4'), ('--activations', 'fp16'), ('--ranges', 'wide'),
+                          ('--rounding', 'up'), ('--prune', 'magnitude'), ('--prune', 'magnitude:1.5'), ('--prune', '4:2'), ('--prune', 'list:'), ('--keep', 'first'),
+                          ('--keep', '=fp32'), ('--keep', 'first=int9'), ('--rate', '-1'), ('--pictures', '0'), ('--measure', '-1'), ('--budget', '-1'), ('--prune-steps', '-1'), ('--decode-ms', '-2')]:
+        refuses(2, option, 'compress', model, '-o', out, '--calibrate', tmp, option, value)
+    for option, value in [('--budget', '1'), ('--annotations', 'a.json'), ('--images', tmp), ('--prune', '2:4')]:
+        refuses(2, option + ' needs --calibrate', 'compress', model, '-o', out, option, value)
+    refuses(2, '--activations int8 needs weights', 'compress', model, '-o', out, '--calibrate', tmp, '--weights', 'fp16', '--activations', 'int8')
+    refuses(1, 'is not a folder', 'compress', model, '-o', out, '--calibrate', model)
+    os.mkdir(tmp + '/empty')
+    refuses(1, 'no picture in it', 'compress', model, '-o', out, '--calibrate', tmp + '/empty')
+    refuses(1, "no convolution or matrix product is called 'first'", 'compress', model, '-o', out, '--keep', 'first=fp16')
+    assert not os.path.exists(out)
+
+
+def test_compress_a_real_detector(tmp):
+    model, coco = SHARED + '/models/onnx/yolo-fastestv2.onnx', SHARED + '/media/coco/'
+    if not os.path.exists(model) or not os.path.exists(coco):
+        return 'no test material in FOVEA_SHARED_DIR'
+    os.mkdir(tmp + '/pictures')
+    for name in sorted(os.listdir(coco + 'images'))[:6]:
+        os.symlink(coco + 'images/' + name, tmp + '/pictures/' + name)
+    files = []
+    for i in range(2):  # the same input gives the same file
+        rc, text, err = fovea('compress', model, '-o', tmp + '/small.fovea', '--calibrate', tmp + '/pictures', '--pictures', '4', '--layers', '--keep', 'Conv_0=fp16', '--threads', str(i + 1))
+        assert rc == 0 and err == '', err
+        assert 'Conv_0 ' in text and ' fp16 ' in text and ' int8 ' in text and 'on 2 pictures; truth: what the model found' in text, text
+        with open(tmp + '/small.fovea', 'rb') as file:
+            files.append(file.read())
+    assert len(files[0]) < os.path.getsize(model) / 3.5 and len(files[0]) == len(files[1])
+    rc, text, err = fovea('inspect', tmp + '/small.fovea', '--json')
+    info = json.loads(text)
+    assert info['accuracy']['pictures'] == '2' and float(info['accuracy']['after']) > 50 and info['calibration']['pictures'] == '4' and info['provenance']['weights'] == 'integers', info
+    assert float(info['accuracy']['before']) > 99.9, info['accuracy']
+    rc, text, err = fovea('eval', tmp + '/small.fovea', '--images', tmp + '/pictures', '--truth-model', model, '--signature', 'off', '--json')
+    result = json.loads(text)
+    assert rc == 0 and result['images'] == 6 and 0.5 < result['map'] < result['ap50'], (result, err)
 
 
 def test_signatures(tmp):

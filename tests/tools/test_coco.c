@@ -90,6 +90,51 @@ static void test_nothing_found_is_zero(void) {
   fv_coco_destroy(&coco);
 }
 
+static const char *const two_files[] = {"a.jpg", "b.jpg"}, *const two_classes[] = {"cat", "dog"};
+
+static void add(FvCoco *coco, int image, int category, double score, double x) {
+  double box[4] = {x, 10, 20, 20};
+  g_assert_true(fv_coco_add(coco, image, category, score, box));
+}
+
+/* A model's boxes are true; another model misses the only dog of three objects, and sees a cat that is none after the true ones. */
+static void test_another_models_boxes(void) {
+  FvCocoResult result;
+  FvCoco *coco = fv_coco_create(two_files, 2, two_classes, 2);
+  g_assert_cmpint(fv_coco_image_count(coco), ==, 2);
+  g_assert_cmpstr(fv_coco_image_file(coco, 1), ==, "b.jpg");
+  g_assert_cmpstr(fv_coco_category_name(coco, 1), ==, "dog");
+  add(coco, 0, 0, 0.9, 0);
+  add(coco, 1, 0, 0.8, 100);
+  add(coco, 1, 1, 0.7, 200);
+  fv_coco_adopt(coco);
+  add(coco, 0, 0, 0.9, 0);
+  add(coco, 1, 0, 0.8, 100);
+  add(coco, 1, 0, 0.5, 300);
+  fv_coco_evaluate(coco, &result, NULL);
+  g_assert_cmpfloat_with_epsilon(result.map, 0.5, 1e-6);                 /* cats 1, dogs 0 */
+  g_assert_cmpfloat_with_epsilon(result.pooled, 67.0 / 101.0, 1e-6); /* recall ends at 2/3: 67 of 101 points have precision 1 */
+  fv_coco_forget(coco);
+  fv_coco_evaluate(coco, &result, NULL);
+  g_assert_cmpfloat(result.map, ==, 0);
+  fv_coco_destroy(&coco);
+}
+
+static void test_some_pictures_are_kept(void) {
+  FvCocoResult result;
+  FvCoco *coco = fv_coco_create(two_files, 2, two_classes, 2);
+  add(coco, 0, 0, 0.9, 0);
+  add(coco, 1, 1, 0.8, 100);
+  fv_coco_adopt(coco);
+  fv_coco_keep(coco, (const gboolean[]){FALSE, TRUE});
+  g_assert_cmpint(fv_coco_image_count(coco), ==, 1);
+  g_assert_cmpstr(fv_coco_image_file(coco, 0), ==, "b.jpg");
+  add(coco, 0, 1, 0.6, 100);
+  fv_coco_evaluate(coco, &result, NULL);
+  g_assert_cmpfloat_with_epsilon(result.map, 1, 1e-6); /* cats went with their picture */
+  fv_coco_destroy(&coco);
+}
+
 static void test_order_and_ranges(void) {
   FvCoco *coco = read_fixture();
   const double box[4] = {0, 0, 1, 1}, bad[4] = {0, 0, NAN, 1};
@@ -174,6 +219,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/tools/coco/agrees-with-reference", test_agrees_with_reference);
   g_test_add_func("/tools/coco/truth-as-detections-is-perfect", test_truth_as_detections_is_perfect);
   g_test_add_func("/tools/coco/nothing-found-is-zero", test_nothing_found_is_zero);
+  g_test_add_func("/tools/coco/another-models-boxes", test_another_models_boxes);
+  g_test_add_func("/tools/coco/some-pictures-are-kept", test_some_pictures_are_kept);
   g_test_add_func("/tools/coco/order-and-ranges", test_order_and_ranges);
   g_test_add_func("/tools/coco/refuses-deep-nesting", test_refuses_deep_nesting);
   g_test_add_func("/tools/coco/refuses-absent-file", test_refuses_absent_file);

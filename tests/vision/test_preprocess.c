@@ -322,10 +322,17 @@ static void test_bad_frames(void) {
   bad = good, bad.matrix = (FvColorMatrix)-1;
   g_assert_cmpint(fv_frame_check(&bad, &err), ==, FV_ERR_INVALID);
 
+  FvDmaPlanes planes = {.fd = {0, -1}};
+  bad = good, bad.dma = &planes;
+  g_assert_cmpint(fv_frame_check(&bad, &err), ==, FV_ERR_INVALID);
+
   FvPreprocess p = plain;
   FvPreprocessor *pre;
   FvTensor t;
   make_tensor(&t, &p, FV_DTYPE_F32, 0);
+  g_assert_cmpint(fv_preprocessor_create(&p, &pre, &err), ==, FV_OK);
+  g_assert_cmpint(fv_preprocessor_run(pre, &bad, &t, 1, NULL, &err), ==, FV_ERR_UNSUPPORTED); /* the host has to map it */
+  fv_preprocessor_destroy(&pre);
   t.dims[3]--;
   g_assert_cmpint(fv_preprocessor_create(&p, &pre, &err), ==, FV_OK);
   g_assert_cmpint(fv_preprocessor_run(pre, &good, &t, 1, NULL, &err), ==, FV_ERR_CONFIG);

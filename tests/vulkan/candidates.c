@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "driver.h"
 #include "head_cases.h"
 #include "session/session_internal.h"
 #include "vulkan/device.h"
@@ -252,12 +253,13 @@ int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
-  g_setenv("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv("FOVEA_CACHE_DIR", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_data_func("/vulkan/candidates/texel", "texel", test_heads);
   g_test_add_data_func("/vulkan/candidates/storage", "storage", test_heads);

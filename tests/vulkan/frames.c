@@ -1,10 +1,13 @@
 /* Pictures that the device converts are those that the host converts: all formats, sizes, strides and ways of resizing, on both load paths. */
+#include <fcntl.h>
 #include <glib.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "driver.h"
 #include "session/vulkan_internal.h"
 #include "vulkan/device.h"
 
@@ -92,7 +95,7 @@ static void check(Copier *c, const FvPreprocess *p, const FvFrame *frame) {
     g_error("%s", err.message);
   FvVkPicture picture = fv_vulkan_picture(frame, p, &want, &sampling);
   if (fv_vk_runner_set_picture(c->runner, 0, &picture, &err) < 0) g_error("%s", err.message);
-  g_assert_cmpint(fv_vk_runner_load_picture(c->runner, 0, frame->plane, frame->stride), >, 0);
+  g_assert_cmpint(fv_vk_runner_load_picture(c->runner, 0, frame, &err), >, 0);
   if (fv_vk_runner_submit(c->runner, 0, &err) < 0 || fv_vk_runner_wait(c->runner, 0, &err) < 0) g_error("%s", err.message);
   const void *got = fv_vk_runner_output(c->runner, 0, 0);
   for (int64_t i = 0; i < fv_tensor_count(&want); i++)
@@ -177,6 +180,46 @@ static void test_input_returns(void) {
   copier_finish(&copier);
 }
 
+/* A kind of picture that is loaded again and again tries the ways of getting at its memory; the pixels are the same. */
+static void test_many_of_a_kind(void) {
+  FvError err;
+  Copier copier;
+  Picture picture;
+  copier_init(&copier, &plain, FV_DTYPE_F32);
+  picture_init(&picture, FV_FORMAT_I420, 301, 201, 3, FALSE);
+  check(&copier, &plain, &picture.frame);
+  g_autofree float *want = g_malloc(MAX_COUNT * sizeof *want);
+  memcpy(want, fv_vk_runner_output(copier.runner, 0, 0), MAX_COUNT * sizeof *want);
+  for (int i = 0; i < 30; i++) {
+    memset(fv_vk_runner_output(copier.runner, 0, 0), 0, MAX_COUNT * sizeof *want);
+    g_assert_cmpint(fv_vk_runner_load_picture(copier.runner, 0, &picture.frame, &err), >, 0);
+    g_assert_cmpint(fv_vk_runner_submit(copier.runner, 0, &err), ==, 0);
+    g_assert_cmpint(fv_vk_runner_wait(copier.runner, 0, &err), ==, 0);
+    g_assert_cmpint(memcmp(want, fv_vk_runner_output(copier.runner, 0, 0), MAX_COUNT * sizeof *want), ==, 0);
+  }
+  picture_finish(&picture);
+  copier_finish(&copier);
+}
+
+/* A descriptor that is no DMA buffer, or a device that imports none: an error that says to map, and the next picture comes through. */
+static void test_dma_refused(void) {
+  FvError err;
+  Copier copier;
+  Picture picture;
+  copier_init(&copier, &plain, FV_DTYPE_F32);
+  picture_init(&picture, FV_FORMAT_RGB, 30, 20, 0, FALSE);
+  check(&copier, &plain, &picture.frame);
+  FvFrame foreign = picture.frame;
+  FvDmaPlanes planes = {.fd = {open("/dev/null", O_RDONLY)}};
+  foreign.dma = &planes;
+  g_assert_cmpint(fv_vk_runner_load_picture(copier.runner, 0, &foreign, &err), ==, FV_ERR_UNSUPPORTED);
+  g_assert_nonnull(strstr(err.message, "import"));
+  close(planes.fd[0]);
+  check(&copier, &plain, &picture.frame);
+  picture_finish(&picture);
+  copier_finish(&copier);
+}
+
 static void under(const char *wishes, void (*test)(void)) {
   g_autofree char *before = g_strdup(g_getenv("FOVEA_VULKAN"));
   g_autofree char *all = g_strjoin(",", wishes, before, NULL);
@@ -193,22 +236,32 @@ static void test_formats_staging(void) { under("texel,staging", test_formats); }
 static void test_inputs_texel(void) { under("texel", test_inputs); }
 static void test_inputs_storage(void) { under("storage,staging", test_inputs); }
 static void test_input_returns_staging(void) { under("staging", test_input_returns); }
+static void test_formats_import(void) { under("texel,import", test_formats); }
+static void test_formats_import_staging(void) { under("storage,staging,import", test_formats); }
+static void test_many_staging(void) { under("staging", test_many_of_a_kind); }
+static void test_many_import(void) { under("import", test_many_of_a_kind); }
 static void test_validation_is_silent(void) { g_assert_cmpint(fv_vk_validation_messages(), ==, 0); }
 
 int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
   g_autofree char *cache = g_dir_make_tmp("fovea-vulkan-XXXXXX", NULL);
-  g_setenv("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv("FOVEA_CACHE_DIR", cache, TRUE);
   g_test_init(&argc, &argv, NULL);
   if (fv_vk_device_open(NULL, &device, &err) < 0) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/frames/formats-texel", test_formats_texel);
   g_test_add_func("/vulkan/frames/formats-storage", test_formats_storage);
   g_test_add_func("/vulkan/frames/formats-staging", test_formats_staging);
+  g_test_add_func("/vulkan/frames/formats-import", test_formats_import);
+  g_test_add_func("/vulkan/frames/formats-import-staging", test_formats_import_staging);
+  g_test_add_func("/vulkan/frames/many-of-a-kind-staging", test_many_staging);
+  g_test_add_func("/vulkan/frames/many-of-a-kind-import", test_many_import);
+  g_test_add_func("/vulkan/frames/dma-buffers-that-cannot-be-imported", test_dma_refused);
   g_test_add_func("/vulkan/frames/colour", test_colour);
   g_test_add_func("/vulkan/frames/inputs-texel", test_inputs_texel);
   g_test_add_func("/vulkan/frames/inputs-storage", test_inputs_storage);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "driver.h"
 #include "subject.h"
 #include "vulkan/conv.h"
 #include "vulkan/device.h"
@@ -184,10 +185,12 @@ static FvVkDevice *open_device(FvError *err) {
   return device;
 }
 
+static char given[64]; /* FOVEA_VULKAN as it was */
+
 static void check_path(const char *path, FvVkForm form, const char *word) {
   FvError err = {0};
-  char wishes[32];
-  snprintf(wishes, sizeof wishes, "%s,nocache", path);
+  char wishes[128];
+  snprintf(wishes, sizeof wishes, "%s,nocache,%s", path, given);
   setenv("FOVEA_VULKAN", wishes, 1);
   FvVkDevice *device = open_device(&err);
   if (!device) {
@@ -195,7 +198,7 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
     failures++;
     return;
   }
-  int step = form != FV_VK_FULL ? 4 : strcmp(path, "storage") == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
+  int step = form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
   for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
     for (int l = 0; l < LAYOUTS; l += step)
       if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, form, &kernel_cases[i], l);
@@ -231,6 +234,7 @@ int main(int argc, char **argv) {
   FvError err = {0};
   bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0, half = bench && argc > 2 && strcmp(argv[2], "--half") == 0;
   const char *word = argc > 1 + bench + half ? argv[1 + bench + half] : NULL;
+  snprintf(given, sizeof given, "%s", getenv("FOVEA_VULKAN") ? getenv("FOVEA_VULKAN") : "");
   FvVkDevice *device = open_device(&err);
   if (!device) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
@@ -239,12 +243,14 @@ int main(int argc, char **argv) {
   for (int i = 0; i < kernel_case_count && bench; i++)
     if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, half, &kernel_cases[i]);
   if (!bench && !word) check_without_int64(device);
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   if (bench) return 0;
   for (FvVkForm form = FV_VK_FULL; form < FV_VK_FORMS; form++) {
     check_path("storage", form, word);
     check_path("texel", form, word);
   }
+  check_path("storage,dot", FV_VK_FULL, word ? word : "qlinear conv"); /* where the device has dot products, fast ones or not */
   printf("1..%d\n# %d kernel runs\n", line, runs);
   return failures || !line ? 1 : 0;
 }

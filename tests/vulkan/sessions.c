@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver.h"
 #include "vulkan/device.h"
 #include "vulkan/tuned.h"
 #include "vulkan/vk.h"
@@ -81,7 +82,9 @@ static void test_same_numbers(void) {
 }
 
 static uint64_t run_under(FvModel *model, const char *wishes) {
-  if (wishes) g_setenv("FOVEA_VULKAN", wishes, TRUE);
+  const char *given = g_getenv("FOVEA_VULKAN");
+  g_autofree char *before = g_strdup(given ? given : ""), *all = g_strjoin(",", wishes, before, NULL);
+  g_setenv("FOVEA_VULKAN", all, TRUE);
   FvPlan *plan = make_plan(model, "vulkan");
   FvSession *session = make_session(plan);
   fill_input(session, 1);
@@ -89,13 +92,13 @@ static uint64_t run_under(FvModel *model, const char *wishes) {
   g_assert_cmpuint(run(session), ==, hash);
   fv_session_destroy(&session);
   fv_plan_destroy(&plan);
+  g_setenv("FOVEA_VULKAN", before, TRUE);
   return hash;
 }
 
 /* Barriers only where launches touch the same bytes give what barriers everywhere give; memory that is not shared with the host, what shared does. */
 static void test_ways_of_running(void) {
   static const char *const models[] = {"version-RFB-320.onnx", "nanodet_m_320.onnx"};
-  g_autofree char *before = g_strdup(g_getenv("FOVEA_VULKAN"));
   for (size_t i = 0; i < G_N_ELEMENTS(models); i++) {
     FvModel *model = open_model(models[i]);
     if (!model) return;
@@ -104,10 +107,6 @@ static void test_ways_of_running(void) {
     g_assert_cmpuint(run_under(model, "texel,staging"), ==, want);
     fv_model_destroy(&model);
   }
-  if (before)
-    g_setenv("FOVEA_VULKAN", before, TRUE);
-  else
-    g_unsetenv("FOVEA_VULKAN");
 }
 
 /* Frames in flight have buffers of their own. */
@@ -366,6 +365,7 @@ int main(int argc, char **argv) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
+  driver_keep_loaded();
   fv_vk_device_close(&device);
   g_test_add_func("/vulkan/sessions/clean/the-same-numbers-every-run", test_same_numbers);
   g_test_add_func("/vulkan/sessions/ways-of-running-agree", test_ways_of_running);

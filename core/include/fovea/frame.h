@@ -39,6 +39,12 @@ typedef enum FvColorRange {
   FV_RANGE_FULL
 } FvColorRange;
 
+/* Planes in DMA buffers, linear; what writes them may still be at it. For sessions of which fv_session_imports_dma is true. */
+typedef struct FvDmaPlanes {
+  int fd[4];         /* of each plane's buffer; several planes may lie in one */
+  int64_t offset[4]; /* bytes to the first byte of the top row */
+} FvDmaPlanes;
+
 typedef struct FvFrame {
   FvPixelFormat format;
   int width, height;       /* pixels, 1 to FV_MAX_FRAME_SIDE, odd sizes allowed */
@@ -46,6 +52,7 @@ typedef struct FvFrame {
   int stride[4];           /* bytes from one row to the next; at least a row, or negative for bottom-up pictures */
   FvColorMatrix matrix;    /* used by the YUV formats only */
   FvColorRange range;
+  const FvDmaPlanes *dma;  /* NULL: planes are pointers; else these take their place */
 } FvFrame;
 
 /* Planes of a format: 1 to 3; 0 for FV_FORMAT_NONE. */

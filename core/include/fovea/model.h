@@ -75,9 +75,11 @@ typedef struct FvModelInfo {
   int64_t file_bytes;
   int64_t parameters;        /* elements of all weights */
   int node_count;            /* operators in the file */
-  const char *sha256;        /* of the file's bytes (not of ONNX external data), 64 hexadecimal digits */
 } FvModelInfo;
 FV_API FvModelInfo fv_model_info(const FvModel *model);
+/* SHA-256 of the file's bytes (not of ONNX external data), 64 hexadecimal digits. The first call reads the file again, since opening has better things to do; "" when it is not the
+ * file any more that was opened. Owned by the model. */
+FV_API const char *fv_model_sha256(const FvModel *model);
 
 typedef struct FvOperatorCount {
   const char *name; /* "Conv"; static storage */

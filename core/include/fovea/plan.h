@@ -41,7 +41,7 @@ FV_API const char *fv_precision_name(FvPrecision precision);
 typedef struct FvPlanParams {
   /* "cpu", "vulkan", "vulkan:N", "vulkan:NAME" or "auto", which NULL is too. "auto" is what the environment's FOVEA_DEVICE names, where it is set; else the
    * device that runs this model fastest. It is measured once, which can take seconds, and remembered in the cache folder for this model, shapes, machine and
-   * drivers. Where the CPU needs at most 5 ms a run nothing else is tried. docs/vulkan.md tells the rest. */
+   * drivers. Where the CPU needs at most 5 ms a run nothing else is tried; a model that was made in memory (fv_compress) stays on the CPU. docs/vulkan.md tells the rest. */
   const char *device;
   int threads;        /* 1 to FV_MAX_THREADS; 0: one per core */
   unsigned flags;     /* FvPlanFlags */
@@ -130,6 +130,9 @@ typedef struct FvDetectParams {
  * their number. params may be NULL. Classifiers give one detection per class over the threshold that spans the frame. */
 FV_API int fv_session_detect(FvSession *session, const FvFrame *frame, const FvDetectParams *params, FvDetection *found,
                              int capacity, FvError *err);
+
+/* May frames lie in DMA buffers (FvFrame.dma)? A buffer that cannot be imported after all is FV_ERR_UNSUPPORTED: map it. */
+FV_API bool fv_session_imports_dma(const FvSession *session);
 
 typedef struct FvTiming {
   uint64_t preprocess_ns, infer_ns, postprocess_ns; /* of the last fv_session_detect */
