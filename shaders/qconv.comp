@@ -2,8 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 /* Convolution of bytes as an implicit GEMM: an invocation computes PIXELS output pixels (in reading order over the batch) times 8 output channels of one
  * group, in 32-bit integers. Outside the picture stands x's zero point. Dispatch: pixel tiles x groups x channel tiles, channel tiles fastest.
- * Weights: [group][channel tile][part][tap][fours of input channels][8] words of four signed bytes, the weights' zero points taken off; where that takes more
- * than a byte they are the sum of two parts. Table: [group][channel tile]{8 biases, 8 sums of weights, 8 multipliers}.
+ * Weights: [group][channel tile][tap][fours of input channels][8] words of four signed bytes. Table: [group][channel tile]{8 biases, 8 sums of weights,
+ * 8 multipliers, 8 zero points of weights, where those are not taken off}.
  * What lies behind an input pixel's channels is multiplied by zero. FIRST: at most four input channels, few taps, all unrolled. */
 #ifdef DOT
 #include "dot.glsl"
@@ -33,13 +33,17 @@ layout(constant_id = 10) const int DY = 1;
 layout(constant_id = 11) const int DX = 1;
 layout(constant_id = 12) const int TOP = 0;
 layout(constant_id = 13) const int LEFT = 0;
-layout(constant_id = 14) const int PARTS = 1;
+layout(constant_id = 14) const bool WEIGHT_ZEROS = false;
 layout(constant_id = 15) const int ZERO = IN_PUSH;    /* where x's zero point is */
 
 const bool PADDED = KH * KW > 1 || TOP != 0 || LEFT != 0;
 ivec4 acc[PIXELS * 2];
+int taken[PIXELS]; /* sums of inputs, for WEIGHT_ZEROS */
 
-void multiply(uint x[PIXELS], int w) {
+/* used: a bit for each of those bytes of x that are channels */
+void multiply(uint x[PIXELS], int w, uint used) {
+  if (WEIGHT_ZEROS)
+    [[unroll]] for (int p = 0; p < PIXELS; p++) taken[p] += sum_of_bytes(x[p] & used, X_SIGNED);
   [[unroll]] for (int v = 0; v < 2; v++) {
     uvec4 weights = weight_four(w + v * 4);
 #ifdef DOT
@@ -54,11 +58,13 @@ void multiply(uint x[PIXELS], int w) {
   }
 }
 
-void finish(int at, int p, int table, int outputs_left, int zero) {
+/* inputs: how many the sums are of */
+void finish(int at, int p, int table, int outputs_left, int zero, int inputs) {
   [[unroll]] for (int v = 0; v < 2; v++) {
     int left = outputs_left - v * 4, to = at + v * 4 * push.y_channel;
     if (left <= 0) return;
     ivec4 sum = acc[p * 2 + v] - zero * ivec4(weight_four(table + 8 + v * 4));
+    if (WEIGHT_ZEROS) sum -= (taken[p] - inputs * zero) * ivec4(weight_four(table + 24 + v * 4));
     precise vec4 steps = vec4(sum) * uintBitsToFloat(weight_four(table + 16 + v * 4));
     steps = activate_steps(ACTIVATION, steps, push.alpha, push.beta);
     if (Y_TYPE == TYPE_U8 || Y_TYPE == TYPE_I8) {
@@ -104,50 +110,50 @@ void main() {
     }
   }
 
-  int table = push.table_at + group_tile * 24;
+  int table = push.table_at + group_tile * 32;
   [[unroll]] for (int v = 0; v < 2; v++) {
     ivec4 bias = ivec4(weight_four(table + v * 4));
     [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * 2 + v] = bias;
   }
+  [[unroll]] for (int p = 0; p < PIXELS; p++) taken[p] = 0;
 
 #ifdef FIRST
   const int fours = 1, pairs = 0;
 #else
   int fours = (push.channels + 3) >> 2, pairs = X_ALIGNED > 1 ? fours & ~1 : 0;
 #endif
-  int w = push.w_at + group_tile * PARTS * KH * KW * fours * 8;
-  for (int part = 0; part < PARTS; part++) {
-    TAPS for (int ky = 0; ky < KH; ky++) {
-      TAPS for (int kx = 0; kx < KW; kx++) {
-        int at[PIXELS];
-        bool inside[PIXELS];
-        [[unroll]] for (int p = 0; p < PIXELS; p++) {
-          int iy = in_y[p] + ky * DY, ix = in_x[p] + kx * DX;
-          inside[p] = !PADDED || uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
-          at[p] = inside[p] ? in_at[p] + iy * push.x_row + ix * push.x_pixel : in_at[p];
-        }
-        if (X_ALIGNED > 1) {
-          for (int c = 0; c < pairs; c += 2, w += 16) {
-            uint low[PIXELS], high[PIXELS];
-            [[unroll]] for (int p = 0; p < PIXELS; p++) {
-              uvec2 pair = arena_pair((at[p] >> 2) + c);
-              low[p] = inside[p] ? pair.x : outside;
-              high[p] = inside[p] ? pair.y : outside;
-            }
-            multiply(low, w);
-            multiply(high, w + 8);
+  int w = push.w_at + group_tile * KH * KW * fours * 8;
+  uint tail = (1u << (push.channels & 3) * 8) - 1u; /* of the last four channels, where they are fewer */
+  TAPS for (int ky = 0; ky < KH; ky++) {
+    TAPS for (int kx = 0; kx < KW; kx++) {
+      int at[PIXELS];
+      bool inside[PIXELS];
+      [[unroll]] for (int p = 0; p < PIXELS; p++) {
+        int iy = in_y[p] + ky * DY, ix = in_x[p] + kx * DX;
+        inside[p] = !PADDED || uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
+        at[p] = inside[p] ? in_at[p] + iy * push.x_row + ix * push.x_pixel : in_at[p];
+      }
+      if (X_ALIGNED > 1) {
+        for (int c = 0; c < pairs; c += 2, w += 16) {
+          uint low[PIXELS], high[PIXELS];
+          [[unroll]] for (int p = 0; p < PIXELS; p++) {
+            uvec2 pair = arena_pair((at[p] >> 2) + c);
+            low[p] = inside[p] ? pair.x : outside;
+            high[p] = inside[p] ? pair.y : outside;
           }
+          multiply(low, w, c * 4 + 4 <= push.channels ? ~0u : tail);
+          multiply(high, w + 8, c * 4 + 8 <= push.channels ? ~0u : tail);
         }
-        for (int c = pairs; c < fours; c++, w += 8) {
-          uint words[PIXELS];
-          [[unroll]] for (int p = 0; p < PIXELS; p++) words[p] = inside[p] ? load_bytes(at[p] + c * 4 * push.x_channel, push.channels - c * 4, X_ALIGNED > 0, push.x_channel) : outside;
-          multiply(words, w);
-        }
+      }
+      for (int c = pairs; c < fours; c++, w += 8) {
+        uint words[PIXELS];
+        [[unroll]] for (int p = 0; p < PIXELS; p++) words[p] = inside[p] ? load_bytes(at[p] + c * 4 * push.x_channel, push.channels - c * 4, X_ALIGNED > 0, push.x_channel) : outside;
+        multiply(words, w, c * 4 + 4 <= push.channels ? ~0u : tail);
       }
     }
   }
 
   int outputs_left = push.outputs - tile * 8, y_channel = (group * push.outputs + tile * 8) * push.y_channel;
   [[unroll]] for (int p = 0; p < PIXELS; p++)
-    if (first + p < push.pixels) finish(out_at[p] + y_channel, p, table, outputs_left, zero);
+    if (first + p < push.pixels) finish(out_at[p] + y_channel, p, table, outputs_left, zero, KH * KW * push.channels);
 }

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 /* Depthwise convolution of bytes with one output channel per input channel: an invocation computes PIXELS neighbours of a row times four channels, in
  * 32-bit integers. Outside the picture stands x's zero point. Dispatch: images x rows x tiles of a row x fours of channels, channels fastest.
- * Weights: [fours of channels][tap][4] words, the weights' zero points taken off; table: [fours of channels]{4 biases, 4 sums of weights, 4 multipliers}. */
+ * Weights: [fours of channels][tap][4] words, the weights' zero points taken off; table: [fours of channels]{4 biases, 4 sums of weights, 4 multipliers, 4 zeros}. */
 #include "common.glsl"
 #include "words.glsl"
 #include "quantise.glsl"
@@ -38,7 +38,7 @@ void main() {
 
   int zero = push.x_zero;
   if (ZERO != IN_PUSH) zero = byte_of(ZERO == IN_ARENA ? arena_byte(push.zero_at) : weight_byte(push.zero_at), 0, X_SIGNED);
-  int table = push.table_at + four * 12, w = push.w_at + four * KH * KW * 4;
+  int table = push.table_at + four * 16, w = push.w_at + four * KH * KW * 4;
   ivec4 acc[PIXELS];
   ivec4 bias = ivec4(weight_four(table)) - zero * ivec4(weight_four(table + 4));
   [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p] = bias;

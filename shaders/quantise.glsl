@@ -28,6 +28,11 @@ ivec4 bytes_of(uint word, bool is_signed) {
   return is_signed ? ivec4(up) >> 24 : ivec4(up >> 24);
 }
 
+int sum_of_bytes(uint word, bool is_signed) {
+  ivec4 bytes = bytes_of(word, is_signed);
+  return bytes.x + bytes.y + bytes.z + bytes.w;
+}
+
 /* The first `left` (at least 1) of four bytes; what the others hold does not matter. `whole`: they are one word; else they lie `step` apart. */
 uint load_bytes(int at, int left, bool whole, int step) {
   if (whole) return arena_word(at >> 2);

@@ -203,7 +203,7 @@ void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) 
   g_autoptr(GArray) judged = g_array_new(FALSE, FALSE, sizeof(Judged));
   g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(Judged));
   guint truth_at = 0, detection_at = 0;
-  double sum = 0, sum50 = 0, pooled = 0;
+  double sum = 0, sum50 = 0, pooled = 0, pooled50 = 0;
   int categories = 0, all_truths = 0;
   g_array_sort(coco->truths, truths_in_order);
   g_array_sort(coco->detections, detections_in_order);
@@ -225,6 +225,11 @@ void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) 
   }
   for (guint i = 0; i < all->len; i++) g_array_index(all, Judged, i).order = i;
   g_array_sort(all, by_falling_score);
-  for (int step = 0; step < OVERLAPS && all_truths; step++) pooled += average_precision(all, step, all_truths) / OVERLAPS;
-  *result = (FvCocoResult){.map = categories ? sum / categories : NAN, .ap50 = categories ? sum50 / categories : NAN, .pooled = all_truths ? pooled : NAN};
+  for (int step = 0; step < OVERLAPS && all_truths; step++) {
+    double precision = average_precision(all, step, all_truths);
+    pooled += precision / OVERLAPS;
+    if (step == 0) pooled50 = precision;
+  }
+  *result = (FvCocoResult){.map = categories ? sum / categories : NAN, .ap50 = categories ? sum50 / categories : NAN, .pooled = all_truths ? pooled : NAN,
+                           .pooled50 = all_truths ? pooled50 : NAN};
 }

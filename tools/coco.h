@@ -13,6 +13,7 @@ typedef struct FvCocoResult {
   double map;  /* mean over classes and overlaps, 0 to 1; NAN when the file has no object at all */
   double ap50; /* the same at overlap 0.5 alone */
   double pooled; /* like map, but all classes are ranked together: a class with one object does not weigh as much as one with a hundred, so that a few pictures say more */
+  double pooled50;
 } FvCocoResult;
 
 /* Reads an instances.json (images, annotations, categories). NULL on failure. */

@@ -28,6 +28,7 @@ typedef struct Compression {
   FvMeasure measure;      /* what the loss is told by */
   gboolean seen;          /* its pictures are those of calibration */
   FvMeasure search;       /* what a budget is spent by */
+  gboolean search_annotated;
   FvCompressReport *report;
   FvCocoResult before, after;
   gboolean is_measured;
@@ -80,12 +81,13 @@ static int score(FvMeasure *measure, FvModel *model, FvCocoResult *result, FvErr
   return 0;
 }
 
-/* Over all classes together: on few pictures mAP is decided by the classes that occur once, and a search would go where they fall. */
+/* Over all classes together: on few pictures mAP is decided by the classes that occur once, and a search would go where they fall. Boxes of annotations count up to an overlap of
+ * 0.95; those of the model itself are exact to fractions of a pixel, and being off by one is no loss: there an overlap of 0.5 says that the same objects are found. */
 static int score_candidate(void *data, FvModel *model, double *ret_score, FvError *err) {
   Compression *it = data;
   FvCocoResult result;
   int code = score(&it->search, model, &result, err);
-  *ret_score = code == 0 ? 100 * result.pooled : NAN;
+  *ret_score = code < 0 ? NAN : 100 * (it->search_annotated ? result.pooled : result.pooled50);
   return code;
 }
 
@@ -102,11 +104,10 @@ static int open_pictures(Compression *it, FvError *err) {
   if (result == 0 && measures)
     result = fv_measured_pictures_init(&it->measure, &it->calibration, it->images, it->annotations, it->measured, it->model, &it->seen, err);
   if (result < 0 || it->budget == 0) return result;
-  it->params.budget = it->budget;
   it->params.measure = score_candidate;
   it->params.measure_data = it;
-  gboolean annotated = it->annotations && !it->images;
-  return fv_search_pictures_init(&it->search, &it->calibration, annotated ? it->annotations : NULL, it->model, err);
+  it->search_annotated = it->annotations && !it->images; /* of other pictures they say nothing here */
+  return fv_search_pictures_init(&it->search, &it->calibration, it->search_annotated ? it->annotations : NULL, it->model, err);
 }
 
 static void count_score(void *data, int image, int category, double score, const double box[4]) {
@@ -132,7 +133,7 @@ static int count_scores(Compression *it, FvError *err) {
 static int compress(Compression *it) {
   FvError err;
   it->measure = (FvMeasure){.threads = it->options.threads, .device = "cpu", .progress = "measuring"};
-  it->search = (FvMeasure){.threads = it->options.threads, .device = "cpu"};
+  it->search = (FvMeasure){.threads = it->options.threads, .device = "cpu", .keeps_pictures = TRUE};
   it->params.threads = it->options.threads;
   it->params.progress = show_progress;
   it->params.progress_data = it;
@@ -161,7 +162,8 @@ static void print_layers(const FvCompressReport *report) {
 
 static void print_accuracy(const Compression *it) {
   if (!it->is_measured) return;
-  printf("mAP %.2f, before %.2f, on %d pictures%s; truth: %s\n", 100 * it->after.map, 100 * it->before.map, fv_coco_image_count(it->measure.coco),
+  printf("mAP %.2f, before %.2f, AP50 %.2f, before %.2f, on %d pictures%s; truth: %s\n", 100 * it->after.map, 100 * it->before.map, 100 * it->after.ap50, 100 * it->before.ap50,
+         fv_coco_image_count(it->measure.coco),
          it->seen ? " (those of calibration: there are no others)" : "", it->annotations ? "annotations" : "what the model found before, score 0.3 and more");
 }
 
@@ -176,12 +178,15 @@ static int write_accuracy(const Compression *it, FvNote *notes, char (*texts)[NO
   snprintf(texts[count], NOTE_BYTES, "%d%s", fv_coco_image_count(it->measure.coco), it->seen ? ", those of calibration" : "");
   notes[count] = (FvNote){"pictures", texts[count]};
   count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->before.map);
-  notes[count] = (FvNote){"before", texts[count]};
-  count++;
-  snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * it->after.map);
-  notes[count] = (FvNote){"after", texts[count]};
-  return count + 1;
+  const struct {
+    const char *key;
+    double value;
+  } scores[] = {{"before", it->before.map}, {"after", it->after.map}, {"before-ap50", it->before.ap50}, {"after-ap50", it->after.ap50}};
+  for (size_t i = 0; i < G_N_ELEMENTS(scores); i++, count++) {
+    snprintf(texts[count], NOTE_BYTES, "%.3f", 100 * scores[i].value);
+    notes[count] = (FvNote){scores[i].key, texts[count]};
+  }
+  return count;
 }
 
 static int write_calibration(const Compression *it, FvNote *notes, char *text) {
@@ -223,11 +228,12 @@ static int check_pictures(const Compression *it) {
   if (it->pictures < 1) return fv_fail_usage(command, "--pictures must be 1 or more, not %d", it->pictures);
   if (it->measured < 0) return fv_fail_usage(command, "--measure must be 0 (not at all) or more, not %d", it->measured);
   if (!(it->decode_ms >= 0 || it->decode_ms == -1)) return fv_fail_usage(command, "--decode-ms must be 0 or more, or -1, not %g", it->decode_ms);
+  if (!(it->params.mean_bits >= 0 && it->params.mean_bits <= 8)) return fv_fail_usage(command, "--mean-bits must be 0 (not at all) to 8, not %g", it->params.mean_bits);
   if (!(it->budget >= 0)) return fv_fail_usage(command, "--budget must be 0 or more, not %g", it->budget);
   if (it->calibrate && !g_file_test(it->calibrate, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--calibrate '%s' is not a folder", it->calibrate);
   if (it->images && !g_file_test(it->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", it->images);
   if (it->calibrate) return FV_EXIT_OK;
-  const char *needs = it->budget > 0 ? "--budget" : it->annotations ? "--annotations" : it->images ? "--images" : it->words.prune ? "--prune" : NULL;
+  const char *needs = it->budget > 0 ? "--budget" : it->params.mean_bits > 0 ? "--mean-bits" : it->annotations ? "--annotations" : it->images ? "--images" : it->words.prune ? "--prune" : NULL;
   if (needs) return fv_fail_usage(command, "%s needs --calibrate DIR", needs);
   bool narrow = it->params.weights == FV_WEIGHT_INT || it->params.weights == FV_WEIGHT_CODEBOOK;
   for (int i = 0; i < it->params.node_count; i++) narrow = narrow || it->params.nodes[i].weights == FV_WEIGHT_INT || it->params.nodes[i].weights == FV_WEIGHT_CODEBOOK;
@@ -236,6 +242,7 @@ static int check_pictures(const Compression *it) {
 
 static int check(Compression *it) {
   if (!it->output) return fv_fail_usage(command, "-o OUT.fovea is missing");
+  it->params.budget = it->budget;
   int result = fv_compress_words_read(command, &it->words, it->calibrate != NULL, &it->params, &it->nodes);
   if (result == FV_EXIT_OK) result = check_pictures(it);
   return result == FV_EXIT_OK ? check_entropy(it) : result;
@@ -280,7 +287,7 @@ static void finish(Compression *it) {
 }
 
 int fv_command_compress(int argc, char **argv) {
-  Compression it = {.pictures = 64, .measured = 500};
+  Compression it = {.words.rate = NAN, .pictures = 64, .measured = 500};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &it.output, "File to write; one that is there is replaced", "OUT.fovea"},
     {"calibrate", 0, 0, G_OPTION_ARG_FILENAME, &it.calibrate, "Folder of pictures like those that the model will see; makes int8 the default", "DIR"},
@@ -288,12 +295,13 @@ int fv_command_compress(int argc, char **argv) {
     {"images", 0, 0, G_OPTION_ARG_FILENAME, &it.images, "Folder to measure the loss on (default: what --calibrate leaves over)", "DIR"},
     {"annotations", 0, 0, G_OPTION_ARG_FILENAME, &it.annotations, "What is on those pictures, in COCO's form (default: what the model itself finds)", "FILE.json"},
     {"measure", 0, 0, G_OPTION_ARG_INT, &it.measured, "On how many pictures to measure, at most; 0: do not (default 500)", "N"},
+    {"mean-bits", 0, 0, G_OPTION_ARG_DOUBLE, &it.params.mean_bits, "Look for the best bits per layer with which weights take so many bits each in the file, on average", "BITS"},
     {"budget", 0, 0, G_OPTION_ARG_DOUBLE, &it.budget, "Look for the fewest bits per layer that lose no more than this, in points of mAP", "POINTS"},
     {"weights", 0, 0, G_OPTION_ARG_STRING, &it.words.weights, "int8, int7 … int3, codebook:N, fp16 or fp32 (default int8 with --calibrate, else fp32)", "FORM"},
     {"activations", 0, 0, G_OPTION_ARG_STRING, &it.words.activations, "int8 or fp32 (default int8 with narrow weights)", "FORM"},
     {"ranges", 0, 0, G_OPTION_ARG_STRING, &it.words.ranges, "How activations get their range: auto, minmax, percentile, kl or mse (default auto)", "METHOD"},
     {"rounding", 0, 0, G_OPTION_ARG_STRING, &it.words.rounding, "auto, nearest or gptq (default auto: gptq below 8 bits)", "METHOD"},
-    {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &it.words.rate, "How much rounding favours levels that take fewer bits in the file (default 0)", "WEIGHT"},
+    {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &it.words.rate, "How much rounding favours levels that take fewer bits in the file (default 1 below 8 bits, else 0)", "WEIGHT"},
     {"prune", 0, 0, G_OPTION_ARG_STRING, &it.words.prune, "magnitude:0.5, global:0.5, channels:0.3, 2:4, block4:0.7, auto:0.02 or list:FILE", "KIND:AMOUNT"},
     {"prune-steps", 0, 0, G_OPTION_ARG_INT, &it.words.prune_steps, "Prune in so many steps (default 1)", "N"},
     {"keep", 0, 0, G_OPTION_ARG_STRING_ARRAY, &it.words.keep, "Another form for a layer, * and ? allowed; repeatable", "NODE=FORM"},

@@ -1,5 +1,6 @@
 #include "compress_options.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,10 +70,11 @@ static int read_methods(const char *command, const FvCompressWords *words, FvCom
   int range = words->ranges ? index_of(ranges, words->ranges) : 0, rounding = words->rounding ? index_of(roundings, words->rounding) : 0;
   if (range < 0) return fv_fail_usage(command, "--ranges '%s' is not auto, minmax, percentile, kl or mse", words->ranges);
   if (rounding < 0) return fv_fail_usage(command, "--rounding '%s' is not auto, nearest or gptq", words->rounding);
-  if (!(words->rate >= 0 && words->rate <= 1000)) return fv_fail_usage(command, "--rate must be 0 to 1000, not %g", words->rate);
+  if (!isnan(words->rate) && !(words->rate >= 0 && words->rate <= 1000)) return fv_fail_usage(command, "--rate must be 0 to 1000, not %g", words->rate);
   params->ranges = (FvRangeMethod)range;
   params->rounding = (FvRounding)rounding;
-  params->rate_weight = words->rate;
+  bool narrow = params->weights == FV_WEIGHT_CODEBOOK || (params->weights == FV_WEIGHT_INT && params->bits < 8) || params->budget > 0;
+  params->rate_weight = !isnan(words->rate) ? words->rate : narrow ? 1 : 0;
   params->no_equalisation = words->no_equalisation;
   params->no_bias_correction = words->no_bias_correction;
   return FV_EXIT_OK;
@@ -121,6 +123,15 @@ static int read_prune(const char *command, const FvCompressWords *words, FvCompr
   return FV_EXIT_OK;
 }
 
+/* FORM, or FORM/fp32. */
+static gboolean parse_node_form(char *text, FvNodeForm *node) {
+  char *slash = strchr(text, '/');
+  if (slash && strcmp(slash, "/fp32") != 0) return FALSE;
+  if (slash) *slash = '\0';
+  node->float_activations = slash != NULL;
+  return parse_form(text, &node->weights, &node->bits);
+}
+
 /* The last = parts them: names of nodes may hold one. The words are cut in place. */
 static int read_keep(const char *command, FvCompressWords *words, FvCompressParams *params, FvNodeForm **nodes) {
   int count = words->keep ? (int)g_strv_length(words->keep) : 0;
@@ -128,8 +139,8 @@ static int read_keep(const char *command, FvCompressWords *words, FvCompressPara
   for (int i = 0; i < count; i++) {
     FvNodeForm *node = &(*nodes)[i];
     char *equals = strrchr(words->keep[i], '=');
-    if (!equals || equals == words->keep[i] || !parse_form(equals + 1, &node->weights, &node->bits))
-      return fv_fail_usage(command, "--keep '%s' is not like NODE=fp32, NODE=int8 or NODE=codebook:16", words->keep[i]);
+    if (!equals || equals == words->keep[i] || !parse_node_form(equals + 1, node))
+      return fv_fail_usage(command, "--keep '%s' is not like NODE=fp32, NODE=int8, NODE=codebook:16 or, with its inputs in fp32, NODE=int8/fp32", words->keep[i]);
     *equals = '\0';
     node->node = words->keep[i];
   }

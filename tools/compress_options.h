@@ -10,7 +10,7 @@
 typedef struct FvCompressWords {
   char *weights, *activations, *ranges, *rounding, *prune;
   char **keep; /* NODE=FORM */
-  double rate;
+  double rate; /* NAN: 1 below 8 bits, else 0 */
   gboolean no_equalisation, no_bias_correction;
   int prune_steps;
 } FvCompressWords;

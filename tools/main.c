@@ -25,6 +25,7 @@ static const struct {
   {"keygen", "make a key to sign models with", fv_command_keygen},
   {"sign", "sign a .fovea file", fv_command_sign},
   {"verify", "check a .fovea file and its signature", fv_command_verify},
+  {"spool", "look into what waits on disk for the network", fv_command_spool},
   {"devices", "list the devices that models can run on", fv_command_devices},
 };
 

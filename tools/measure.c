@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-#include "picture.h"
 #include "progress.h"
 
+#define MAX_KEPT_BYTES ((gsize)256 << 20)
+
 typedef struct Pass {
-  const FvMeasure *measure;
+  FvMeasure *measure;
   FvDetectParams params;
   FvPlan *plan;
   FvSession *session;
@@ -18,6 +19,8 @@ typedef struct Pass {
 } Pass;
 
 void fv_measure_finish(FvMeasure *measure) {
+  for (int i = 0; measure->kept && i < fv_coco_image_count(measure->coco); i++) fv_picture_release(&measure->kept[i]);
+  g_clear_pointer(&measure->kept, g_free);
   fv_coco_destroy(&measure->coco);
   g_clear_pointer(&measure->folder, g_free);
 }
@@ -59,15 +62,35 @@ static int open_session(Pass *it, FvModel *model, FvError *err) {
   return result;
 }
 
+/* *ret_owned: whoever asked releases it. */
+static int open_picture(FvMeasure *measure, int image, FvPicture *picture, gboolean *ret_owned, FvError *err) {
+  *ret_owned = FALSE;
+  if (measure->kept && measure->kept[image].pixels) {
+    *picture = measure->kept[image];
+    return 0;
+  }
+  g_autofree char *path = g_build_filename(measure->folder, fv_coco_image_file(measure->coco, image), NULL);
+  int result = fv_picture_read(path, false, picture, err);
+  if (result < 0) return result;
+  FvFrame frame = fv_picture_frame(picture);
+  gsize bytes = (gsize)frame.stride[0] * (gsize)frame.height;
+  *ret_owned = !measure->keeps_pictures || measure->kept_bytes + bytes > MAX_KEPT_BYTES;
+  if (*ret_owned) return 0;
+  if (!measure->kept) measure->kept = g_new0(FvPicture, fv_coco_image_count(measure->coco));
+  measure->kept[image] = *picture;
+  measure->kept_bytes += bytes;
+  return 0;
+}
+
 static int detect_in(Pass *it, int image, FvError *err) {
-  g_autofree char *path = g_build_filename(it->measure->folder, fv_coco_image_file(it->measure->coco, image), NULL);
   FvPicture picture;
-  int count = fv_picture_read(path, false, &picture, err);
+  gboolean owned;
+  int count = open_picture(it->measure, image, &picture, &owned, err);
   if (count < 0) return count;
   FvFrame frame = fv_picture_frame(&picture);
   count = fv_session_detect(it->session, &frame, &it->params, it->found, it->params.max_detections, err);
-  if (count < 0) fv_error_prefix(err, "%.256s", path);
-  fv_picture_release(&picture);
+  if (count < 0) fv_error_prefix(err, "%.256s", fv_coco_image_file(it->measure->coco, image));
+  if (owned) fv_picture_release(&picture);
   return count;
 }
 

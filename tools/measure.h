@@ -5,6 +5,7 @@
 #include <fovea/plan.h>
 
 #include "coco.h"
+#include "picture.h"
 
 /* What another model finds with this score or a better one is true. High enough that a good detector means it, low enough that faint objects count. */
 #define FV_TRUTH_SCORE 0.3
@@ -19,6 +20,9 @@ typedef struct FvMeasure {
   int threads;
   FvPrecision precision;
   const char *progress;      /* what the bar shows; NULL: none */
+  gboolean keeps_pictures;   /* decoded, up to 256 MiB of them: for measures that are taken many times */
+  FvPicture *kept;           /* by image */
+  gsize kept_bytes;
 } FvMeasure;
 
 void fv_measure_finish(FvMeasure *measure);

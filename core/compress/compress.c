@@ -8,6 +8,7 @@
 #include "compress/forms.h"
 #include "compress/prepare.h"
 #include "compress/prune.h"
+#include "compress/roles.h"
 #include "compress/search.h"
 
 typedef struct Compression {
@@ -45,9 +46,13 @@ static int check(const FvCompressParams *params, FvError *err) {
   int result = check_form(params->weights, params->bits, "all layers", err);
   for (int i = 0; i < params->node_count && result == 0; i++) result = check_form(params->nodes[i].weights, params->nodes[i].bits, params->nodes[i].node, err);
   if (result < 0) return result;
-  if (params->threads < 0 || params->threads > FV_MAX_THREADS) return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
+  if (params->threads < 0 || params->threads > FV_MAX_THREADS)
+    return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
   if (!(params->rate_weight >= 0 && params->rate_weight <= 1e6)) return fv_error_set(err, FV_ERR_INVALID, "the weight of the rate is 0 or more, not %g", params->rate_weight);
   if (!(params->budget >= 0)) return fv_error_set(err, FV_ERR_INVALID, "the budget is 0 or more, not %g", params->budget);
+  if (!(params->mean_bits >= 0)) return fv_error_set(err, FV_ERR_INVALID, "the mean bits of weights are 0 or more, not %g", params->mean_bits);
+  if (params->mean_bits > 0 && params->budget > 0) return fv_error_set(err, FV_ERR_INVALID, "bits per layer are chosen for a budget or for a size, not for both");
+  if (params->mean_bits > 0 && params->weights != FV_WEIGHT_INT) return fv_error_set(err, FV_ERR_INVALID, "a size is reached by the bits of integer weights, and there are none");
   if (params->budget > 0 && !params->measure) return fv_error_set(err, FV_ERR_INVALID, "a budget needs a measure");
   if (params->budget > 0 && params->weights != FV_WEIGHT_INT) return fv_error_set(err, FV_ERR_INVALID, "a budget is spent on the bits of integer weights, and there are none");
   if (needs_pictures(params) && !params->calibration.read) return fv_error_set(err, FV_ERR_INVALID, "there are no pictures to calibrate with");
@@ -66,9 +71,18 @@ static int set_base(Compression *it, FvGraph *graph) {
   return 0;
 }
 
+static bool has_products(const FvGraph *graph) {
+  for (int n = 0; n < graph->node_count; n++)
+    if (fv_role_of(graph->nodes[n]) == FV_ROLE_PRODUCT || graph->nodes[n]->op->kind == FV_OP_CONV_TRANSPOSE) return true;
+  return false;
+}
+
 static int simplify(Compression *it) {
   FvGraph *graph = fv_compress_graph(it->model, it->err);
-  return graph ? set_base(it, graph) : it->err->code;
+  if (!graph) return it->err->code;
+  if (has_products(graph)) return set_base(it, graph);
+  fv_graph_destroy(&graph);
+  return fv_error_set(it->err, FV_ERR_UNSUPPORTED, "%.256s has no fp32 weights of convolutions or matrix products: there is nothing to make smaller", fv_model_info(it->model).path);
 }
 
 static int calibrate(Compression *it, bool ranges_only) {
@@ -101,7 +115,8 @@ static int prune(Compression *it) {
 
 static FvQuantiseParams quantise_params(const Compression *it) {
   const FvCompressParams *params = it->params;
-  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight, .bias_correction = !params->no_bias_correction};
+  return (FvQuantiseParams){.layers = it->forms, .ranges = params->ranges, .rounding = params->rounding, .rate_weight = params->rate_weight,
+                          .bias_correction = !params->no_bias_correction};
 }
 
 static int search(Compression *it) {
@@ -170,7 +185,7 @@ static int run(Compression *it) {
   if (result == 0 && pictures) result = calibrate(it, false);
   if (result == 0 && it->params->prune.kind != FV_PRUNE_NONE) result = prune(it);
   if (result == 0) result = prepare_layers(it);
-  if (result == 0 && it->params->budget > 0) result = search(it);
+  if (result == 0 && (it->params->budget > 0 || it->params->mean_bits > 0)) result = search(it);
   if (result == 0) result = quantise(it);
   return result == 0 ? tell(it) : result;
 }

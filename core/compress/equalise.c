@@ -2,7 +2,7 @@
  * quantization through weight equalization and bias correction", 2019). There both sides are weights; here weights have a scale per output channel, and it is the activation in
  * between that gains, with one scale for all its channels. So s_i follows r_i, the largest number seen in the channel: as r_i^0.3, for the columns of conv2 share scales, too, and
  * pay for what the activation gains (the exponent balances the two for 8-bit activations and weights of 5 to 8 bits; compare "SmoothQuant", Xiao et al. 2022). A depthwise conv2
- * has a scale for each channel and pays nothing: s_i follows r_i itself. */
+ * has a scale for each channel and pays nothing: where no other kind reads, s_i follows r_i itself. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,9 +16,13 @@
 #define EXPONENT 0.3f
 #define MAX_FACTOR 64.0f
 
+enum { MAX_READERS = 8 };
+
+/* A convolution, and all that read what it makes. */
 typedef struct Pair {
-  FvNode *first, *second;
-  const float *range; /* by channel: of what second reads */
+  FvNode *first, *readers[MAX_READERS];
+  int reader_count;
+  float *range; /* by channel: of what they read, the largest */
 } Pair;
 
 static bool can_scale(const FvNode *node) {
@@ -37,11 +41,24 @@ static bool is_homogeneous(const FvNode *node) {
   }
 }
 
-/* The convolution that alone reads what first makes. */
-static FvNode *second_of(const FvGraph *graph, const FvNode *first) {
-  FvNode *user = fv_pass_single_user(graph, first->outputs[0]);
-  while (user && is_homogeneous(user)) user = fv_pass_single_user(graph, user->outputs[0]);
-  return can_scale(user) && user->inputs[0]->producer != NULL ? user : NULL;
+/* Adds the convolutions that read value, through homogeneous operators; false when anything else does. */
+static bool add_readers(const FvGraph *graph, const FvValue *value, Pair *pair) {
+  if (value->is_output) return false;
+  for (int n = 0; n < graph->node_count; n++) {
+    FvNode *node = graph->nodes[n];
+    for (int i = 0; i < node->input_count; i++) {
+      if (node->inputs[i] != value) continue;
+      if (i > 0) return false;
+      if (is_homogeneous(node)) {
+        if (!add_readers(graph, node->outputs[0], pair)) return false;
+      } else if (can_scale(node) && pair->reader_count < MAX_READERS) {
+        pair->readers[pair->reader_count++] = node;
+      } else {
+        return false;
+      }
+    }
+  }
+  return pair->reader_count > 0;
 }
 
 /* A constant of its own for an input, so that other graphs keep theirs. */
@@ -88,13 +105,7 @@ static void scale(float *weights, Readers at, float factor) {
     for (int64_t t = 0; t < at.taps; t++) weights[at.first + r * at.step + t] *= factor;
 }
 
-/* The factor for a channel, before it is bounded; 0: leave it alone. */
-static float factor_of(const Pair *pair, int64_t channel, float middle) {
-  Readers read = readers_of(pair->second, channel);
-  float r1 = pair->range[channel], r2 = largest(weights_of(pair->second), read);
-  if (!(r1 > FLT_MIN) || !(r2 > FLT_MIN) || !isfinite(r1) || !isfinite(r2)) return 0;
-  return read.count == 1 && read.step == read.taps ? r1 / middle : powf(r1 / middle, EXPONENT);
-}
+static bool is_depthwise(const FvNode *conv) { return conv->inputs[1]->constant->dims[1] == 1 && conv->inputs[1]->constant->dims[0] == ((const FvConvParams *)conv->params)->group; }
 
 /* The geometric mean of the channels' ranges. */
 static float middle_range(const Pair *pair, int64_t channels) {
@@ -104,43 +115,60 @@ static float middle_range(const Pair *pair, int64_t channels) {
   return count > 0 ? (float)exp(sum / count) : 1;
 }
 
+/* A channel that is always 0, or that nobody listens to, is left alone. */
+static bool is_alive(const Pair *pair, int64_t channel) {
+  if (!(pair->range[channel] > FLT_MIN) || !isfinite(pair->range[channel])) return false;
+  for (int i = 0; i < pair->reader_count; i++) {
+    float weight = largest(weights_of(pair->readers[i]), readers_of(pair->readers[i], channel));
+    if (!(weight > FLT_MIN) || !isfinite(weight)) return false;
+  }
+  return true;
+}
+
 static void equalise_pair(const Pair *pair) {
   const FvTensor *w = pair->first->inputs[1]->constant;
   int64_t channels = w->dims[0], size = channels ? fv_tensor_count(w) / channels : 0;
-  float *bias = fv_node_input(pair->first, 2) ? pair->first->inputs[2]->constant->data : NULL, middle = middle_range(pair, channels);
+  float *bias = fv_node_input(pair->first, 2) ? pair->first->inputs[2]->constant->data : NULL, middle = middle_range(pair, channels), exponent = 1;
+  for (int i = 0; i < pair->reader_count; i++)
+    if (!is_depthwise(pair->readers[i])) exponent = EXPONENT;
   for (int64_t c = 0; c < channels; c++) {
-    float s = factor_of(pair, c, middle);
-    if (s == 0) continue;
-    s = fminf(fmaxf(s, 1 / MAX_FACTOR), MAX_FACTOR);
+    if (!is_alive(pair, c)) continue;
+    float s = fminf(fmaxf(powf(pair->range[c] / middle, exponent), 1 / MAX_FACTOR), MAX_FACTOR);
     scale(weights_of(pair->first), (Readers){c * size, 1, size, size}, 1 / s);
-    scale(weights_of(pair->second), readers_of(pair->second, c), s);
+    for (int i = 0; i < pair->reader_count; i++) scale(weights_of(pair->readers[i]), readers_of(pair->readers[i], c), s);
     if (bias) bias[c] /= s;
   }
 }
 
-/* Largest numbers by channel; NULL when they are not known. */
-static const float *ranges_of(FvGraph *graph, const FvCalibration *calibration, const FvValue *value, int64_t channels) {
-  const FvActivationStats *stats = fv_calibration_stats(calibration, value->name);
-  float *range = stats && stats->channels == channels ? fv_arena_array(&graph->arena, (size_t)channels, sizeof *range) : NULL;
-  for (int64_t c = 0; range && c < channels; c++) range[c] = fmaxf(fabsf(stats->channel_min[c]), fabsf(stats->channel_max[c]));
-  return range;
+/* Largest numbers by channel, of all that the readers read; false when they are not known. */
+static bool find_ranges(FvGraph *graph, const FvCalibration *calibration, Pair *pair) {
+  int64_t channels = pair->first->inputs[1]->constant->dims[0];
+  pair->range = fv_arena_array(&graph->arena, (size_t)channels, sizeof *pair->range);
+  for (int i = 0; i < pair->reader_count; i++) {
+    const FvActivationStats *stats = fv_calibration_stats(calibration, pair->readers[i]->inputs[0]->name);
+    if (!pair->range || !stats || stats->channels != channels) return false;
+    for (int64_t c = 0; c < channels; c++) pair->range[c] = fmaxf(pair->range[c], fmaxf(fabsf(stats->channel_min[c]), fabsf(stats->channel_max[c])));
+  }
+  return true;
+}
+
+static int own_weights(FvGraph *graph, const Pair *pair) {
+  int result = own(graph, pair->first, 1);
+  if (result == 0 && fv_node_input(pair->first, 2)) result = own(graph, pair->first, 2);
+  for (int i = 0; i < pair->reader_count && result == 0; i++) result = own(graph, pair->readers[i], 1);
+  return result;
 }
 
 static int find_pairs(FvGraph *graph, const FvCalibration *calibration, Pair *pairs, int *ret_count) {
-  int count = 0;
+  int count = 0, result = 0;
   for (int n = 0; n < graph->node_count; n++) {
-    FvNode *first = graph->nodes[n], *second = can_scale(first) ? second_of(graph, first) : NULL;
-    const float *range = second ? ranges_of(graph, calibration, second->inputs[0], first->inputs[1]->constant->dims[0]) : NULL;
-    if (range) pairs[count++] = (Pair){first, second, range};
+    Pair *pair = &pairs[count];
+    *pair = (Pair){.first = graph->nodes[n]};
+    if (can_scale(pair->first) && add_readers(graph, pair->first->outputs[0], pair) && find_ranges(graph, calibration, pair)) count++;
   }
-  for (int i = 0; i < count; i++) { /* own() may be called twice for a node in the middle of a chain: no harm */
-    int result = own(graph, pairs[i].first, 1);
-    if (result == 0 && fv_node_input(pairs[i].first, 2)) result = own(graph, pairs[i].first, 2);
-    if (result == 0) result = own(graph, pairs[i].second, 1);
-    if (result < 0) return result;
-  }
+  for (int i = 0; i < count && result == 0; i++) result = own_weights(graph, &pairs[i]); /* twice for a node in the middle of a chain: no harm */
   *ret_count = count;
-  return 0;
+  return result;
 }
 
 int fv_equalise(FvGraph *graph, const FvCalibration *calibration, FvError *err) {
@@ -148,7 +176,7 @@ int fv_equalise(FvGraph *graph, const FvCalibration *calibration, FvError *err) 
   Pair *pairs = calloc((size_t)graph->node_count + 1, sizeof *pairs);
   fv_graph_count_uses(graph);
   int result = pairs ? find_pairs(graph, calibration, pairs, &count) : FV_ERR_NO_MEMORY;
-  for (int i = 0; i < count; i++) equalise_pair(&pairs[i]);
+  for (int i = 0; i < count && result == 0; i++) equalise_pair(&pairs[i]);
   free(pairs);
   return result == 0 ? 0 : fv_error_set(err, result, "out of memory while equalising");
 }

@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compress/roles.h"
 
@@ -44,9 +45,11 @@ static int apply_pattern(const FvGraph *graph, const FvNodeForm *wanted, FvLayer
   for (int n = 0; n < graph->node_count; n++) {
     const FvNode *node = graph->nodes[n];
     bool has_weights = fv_role_of(node) == FV_ROLE_PRODUCT || node->op->kind == FV_OP_CONV_TRANSPOSE;
-    if (!has_weights || fnmatch(wanted->node, fv_node_label(node), 0) != 0) continue;
+    const char *label = fv_node_label(node);
+    if (!has_weights || (strcmp(wanted->node, label) != 0 && fnmatch(wanted->node, label, 0) != 0)) continue; /* a name may hold brackets */
     forms[n].weights = wanted->weights;
     forms[n].bits = wanted->bits;
+    forms[n].activations = forms[n].activations && !wanted->float_activations;
     found++;
   }
   return found ? 0 : fv_error_set(err, FV_ERR_INVALID, "no convolution or matrix product is called '%.200s'; fovea inspect --layers lists them", wanted->node);

@@ -15,7 +15,7 @@
 /* Larger matrices take too long: there inputs count as independent. */
 enum { MAX_COLUMNS = 2048, MAX_REFINEMENTS = 12 };
 /* Rows with masks of their own need factors of their own, as far as so many multiplications go. */
-#define MAX_MASK_WORK 3e10
+#define MAX_MASK_WORK 4e9
 /* Of the mean of C's diagonal, added to it: calibration saw only so many pictures. Moments are sums in single precision: where the mean's share is nearly all of them, what is left
  * may still not be positive definite, and takes more. */
 #define DAMPING 0.01

@@ -18,6 +18,7 @@ typedef struct Choice {
   bool *needed;         /* by value: some product reads it in 8 bits */
   bool *absorbed;       /* by value: the activation behind works on it before it has 8 bits */
   int *parent;          /* by value: of union-find */
+  int *first, *next;    /* by root and by value: the values of a group that bring numbers of their own, as a list that ends with -1 */
   FvHistogram histogram;
 } Choice;
 
@@ -106,30 +107,35 @@ static int no_stats(const FvValue *value, FvError *err) {
   return fv_error_set(err, FV_ERR_INVALID, "there are no calibration figures of the value '%.128s'", value->name);
 }
 
+static void list_sources(const Choice *it) {
+  for (int i = 0; i < it->graph->value_count; i++) it->first[i] = it->next[i] = -1;
+  for (int i = it->graph->value_count - 1; i >= 0; i--) {
+    int root = find(it, i);
+    if (!is_on(it, it->graph->values[i]) || !is_source(it, it->graph->values[i])) continue;
+    it->next[i] = it->first[root];
+    it->first[root] = i;
+  }
+}
+
 /* One group: the grid of root, from all its sources. */
 static int choose_group(Choice *it, int root, FvGrid *grid, FvError *err) {
   float low = FLT_MAX, high = -FLT_MAX;
-  FvGrid bound = {0}, other;
+  FvGrid bound = {0}, other = {0};
   bool bounded = true;
-  int sources = 0;
-  for (int i = 0; i < it->graph->value_count; i++) {
+  if (it->first[root] < 0) return no_stats(it->graph->values[root], err);
+  for (int i = it->first[root]; i >= 0; i = it->next[i]) {
     const FvValue *value = it->graph->values[i];
-    if (!it->needed[i] || it->absorbed[i] || find(it, i) != root || !is_source(it, value)) continue;
     const FvActivationStats *stats = fv_calibration_stats(it->calibration, value->name);
     if (!stats) return no_stats(value, err);
     low = stats->min < low ? stats->min : low;
     high = stats->max > high ? stats->max : high;
-    bounded = bounded && bounded_grid(value, &other) && (sources == 0 || same_grid(bound, other));
+    bounded = bounded && bounded_grid(value, &other) && (i == it->first[root] || same_grid(bound, other));
     bound = other;
-    sources++;
   }
-  if (sources == 0) return no_stats(it->graph->values[root], err);
   *grid = bound;
   if (bounded) return 0;
   fv_histogram_init(&it->histogram, low, high);
-  for (int i = 0; i < it->graph->value_count; i++)
-    if (it->needed[i] && !it->absorbed[i] && find(it, i) == root && is_source(it, it->graph->values[i]))
-      fv_histogram_add(&it->histogram, fv_calibration_stats(it->calibration, it->graph->values[i]->name));
+  for (int i = it->first[root]; i >= 0; i = it->next[i]) fv_histogram_add(&it->histogram, fv_calibration_stats(it->calibration, it->graph->values[i]->name));
   *grid = fv_choose_grid(&it->histogram, it->params->ranges);
   return 0;
 }
@@ -156,7 +162,9 @@ static int init(Choice *it, FvGraph *graph) {
   it->needed = calloc(count, sizeof *it->needed);
   it->absorbed = calloc(count, sizeof *it->absorbed);
   it->parent = malloc(count * sizeof *it->parent);
-  if (!it->graph || !it->maker || !it->needed || !it->absorbed || !it->parent) return FV_ERR_NO_MEMORY;
+  it->first = malloc(count * sizeof *it->first);
+  it->next = malloc(count * sizeof *it->next);
+  if (!it->graph || !it->maker || !it->needed || !it->absorbed || !it->parent || !it->first || !it->next) return FV_ERR_NO_MEMORY;
   for (int i = 0; i < graph->value_count; i++) {
     graph->values[i]->slot = it->graph->values[i]->slot = it->parent[i] = i;
     it->maker[i] = -1;
@@ -176,6 +184,8 @@ static void finish(Choice *it) {
   free(it->needed);
   free(it->absorbed);
   free(it->parent);
+  free(it->first);
+  free(it->next);
 }
 
 int fv_choose_grids(FvGraph *graph, const FvCalibration *calibration, const FvQuantiseParams *params, FvValueGrid **ret_grids, FvError *err) {
@@ -187,6 +197,7 @@ int fv_choose_grids(FvGraph *graph, const FvCalibration *calibration, const FvQu
     find_needed(&it);
     find_absorbed(&it);
     share_grids(&it);
+    list_sources(&it);
     result = choose_all(&it, grids, err);
   }
   finish(&it);

@@ -94,6 +94,7 @@ int fv_model_with_graph(const FvModel *like, FvGraph *graph, FvModel **model, Fv
     return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   }
   atomic_init(&made->references, 1);
+  pthread_mutex_init(&made->hashing, NULL);
   made->lender = fv_model_ref((FvModel *)like); /* counting changes nothing that a caller sees */
   made->from_memory = like->from_memory;
   made->file_bytes = like->file_bytes;

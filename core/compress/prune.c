@@ -1,6 +1,5 @@
 #include "compress/prune.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "compress/prune_channels.h"

@@ -77,25 +77,30 @@ static int set_axis(Rewrite *it, FvNode *node, int axis) {
 
 /* --- activations --- */
 
-/* Every use of value but that as an output of the graph reads it through 8 bits. */
-static int wrap_value(Rewrite *it, FvValue *value, FvGrid grid, int node_count) {
+/* value, through 8 bits; NULL when memory is out. */
+static FvValue *wrap_value(Rewrite *it, FvValue *value, FvGrid grid) {
   uint8_t level = (uint8_t)grid.zero;
   FvTensor scale_tensor = {.dtype = FV_DTYPE_F32, .data = &grid.scale}, zero_tensor = {.dtype = FV_DTYPE_U8, .data = &level};
   FvValue *scale = add_constant(it, &scale_tensor), *zero = add_constant(it, &zero_tensor);
   FvValue *narrow = add_value(it, FV_DTYPE_U8, value), *wide = add_value(it, FV_DTYPE_F32, value);
-  if (!zero || !add_node(it, "QuantizeLinear", value, scale, zero, narrow) || !add_node(it, "DequantizeLinear", narrow, scale, zero, wide)) return out_of_memory(it);
-  for (int n = 0; n < node_count; n++) {
-    FvNode *node = it->graph->nodes[n];
-    for (int i = 0; i < node->input_count; i++)
-      if (node->inputs[i] == value) node->inputs[i] = wide;
-  }
-  return 0;
+  bool made = zero && add_node(it, "QuantizeLinear", value, scale, zero, narrow) && add_node(it, "DequantizeLinear", narrow, scale, zero, wide);
+  return made ? wide : NULL;
 }
 
+/* Every use of such a value but that as an output of the graph reads it through 8 bits. */
 static int wrap_values(Rewrite *it, int value_count, int node_count) {
-  int result = 0;
+  FvValue **wide = calloc((size_t)value_count + 1, sizeof *wide);
+  int result = wide ? 0 : out_of_memory(it);
   for (int i = 0; i < value_count && result == 0; i++)
-    if (it->grids[i].on) result = wrap_value(it, it->graph->values[i], it->grids[i].grid, node_count);
+    if (it->grids[i].on && !(wide[i] = wrap_value(it, it->graph->values[i], it->grids[i].grid))) result = out_of_memory(it);
+  for (int n = 0; n < node_count && result == 0; n++) {
+    FvNode *node = it->graph->nodes[n];
+    for (int i = 0; i < node->input_count; i++) {
+      const FvValue *value = node->inputs[i]; /* values that are new have no place of their own */
+      if (value && value->slot < value_count && it->graph->values[value->slot] == value && wide[value->slot]) node->inputs[i] = wide[value->slot];
+    }
+  }
+  free(wide);
   return result;
 }
 

@@ -1,4 +1,4 @@
-/* Mixed precision: bits per layer so that the file is smallest while the measured loss stays within a budget. */
+/* Mixed precision: bits per layer so that the file is smallest while the measured loss stays within a budget, or the error least for a given size. */
 #ifndef FOVEA_COMPRESS_SEARCH_H
 #define FOVEA_COMPRESS_SEARCH_H
 
@@ -8,7 +8,7 @@ typedef struct FvSearchParams {
   FvModel *model;               /* the caller's: what the loss is measured against */
   FvModel *base;                /* the fp32 model to quantise; forms are by node of its prepared graph */
   const FvCalibration *calibration;
-  const FvCompressParams *compress; /* budget, measure, progress, pictures; layers that its nodes name keep their form */
+  const FvCompressParams *compress; /* budget and measure, or mean_bits; progress, pictures; layers that its nodes name keep their form */
   const FvQuantiseParams *quantise; /* but layers */
 } FvSearchParams;
 

@@ -42,6 +42,18 @@ static int window_at(const Pool *p, int64_t oy, int64_t ox, int64_t *at) {
   return count;
 }
 
+/* Along a line, windows that lie inside it are the same but for where they are: [*first, *last) of them, with `at` holding the offsets of the one at 0. */
+static int window_inside(const Pool *p, int64_t oy, int64_t *first, int64_t *last, int64_t *at) {
+  const FvWindow2 *w = &p->window;
+  int64_t room = p->in.w - 1 - (w->kw - 1) * w->dw + w->left;
+  *first = fv_ceil_div(w->left, w->sw);
+  *last = room < 0 ? 0 : fv_min_i64(room / w->sw + 1, p->out.w);
+  if (*last <= *first) return 0;
+  int count = window_at(p, oy, *first, at);
+  for (int t = 0; t < count; t++) at[t] -= *first * w->sw * p->in.sw;
+  return count;
+}
+
 /* What count_include_pad divides by: positions inside the picture and its padding. */
 static int64_t padded_count(const FvPoolParams *params, const FvTensor *x, int64_t oy, int64_t ox) {
   const FvWindow *w = &params->window;
@@ -108,18 +120,21 @@ static void run_max_8bit(const FvKernelCall *call) {
   FvKernelQuery q = fv_call_query(call);
   Pool p;
   describe(&q, &p);
-  int64_t at[MAX_TAPS];
+  int64_t at[MAX_TAPS], inside[MAX_TAPS], first, last, step = p.window.sw * p.in.sw;
   FvRange r = fv_split(p.out.n * p.out.h, 1, call->part, call->parts);
   for (int64_t i = r.begin; i < r.end; i++) {
     int64_t n = i / p.out.h, y = i % p.out.h;
     const uint8_t *image = (const uint8_t *)call->in[0]->data + n * p.in.sn;
     uint8_t *to = (uint8_t *)call->out[0]->data + n * p.out.sn + y * p.out.sh;
+    int inside_count = window_inside(&p, y, &first, &last, inside);
     for (int64_t x = 0; x < p.out.w; x++, to += p.out.sw) {
-      int count = window_at(&p, y, x, at);
+      bool same = x >= first && x < last;
+      int count = same ? inside_count : window_at(&p, y, x, at);
+      const int64_t *taps = same ? inside : at;
       if (call->in[0]->dtype == FV_DTYPE_U8)
-        max_bytes(to, image, at, count, p.in.c, 0);
+        max_bytes(to, same ? image + x * step : image, taps, count, p.in.c, 0);
       else
-        max_bytes(to, image, at, count, p.in.c, 0x80);
+        max_bytes(to, same ? image + x * step : image, taps, count, p.in.c, 0x80);
     }
   }
 }

@@ -69,17 +69,30 @@ static inline bool fv_qconv_params_suit(const FvKernelQuery *q) {
   return vectors && output && fv_q_per_tensor(q->in[1], q->in[2]);
 }
 
+/* The filter of output channel m at one tap, for loops over channels: entry [k] of the filter is at k % kc of tap k / kc, and dividing takes longer than packing. */
+typedef struct FvQTap {
+  const uint8_t *bytes;
+  int64_t step; /* to the next channel */
+  bool is_signed;
+  int32_t zero;
+} FvQTap;
+static inline FvQTap fv_qconv_tap(const FvKernelQuery *q, const FvQConv *c, int64_t m, int64_t tap) {
+  const FvTensor *w = q->in[3];
+  bool matmul = q->node->op->kind == FV_OP_QLINEAR_MATMUL;
+  int64_t row = w->rank == 4 ? tap / c->window.kw * w->strides[2] : 0;
+  int64_t at = matmul ? m * w->strides[1] : m * w->strides[0] + row + tap % c->window.kw * w->strides[w->rank - 1];
+  return (FvQTap){(const uint8_t *)w->data + at, matmul ? w->strides[0] : w->strides[1], w->dtype == FV_DTYPE_I8, fv_q_zero(q->in[5], m)};
+}
+/* Less its zero point. */
+static inline int32_t fv_qtap_weight(const FvQTap *tap, int64_t channel) {
+  uint8_t byte = tap->bytes[channel * tap->step];
+  return (tap->is_signed ? (int8_t)byte : byte) - tap->zero;
+}
+
 /* Entry [k] of the filter of output channel m, less its zero point; k counts taps, then channels. */
 static inline int32_t fv_qconv_weight(const FvKernelQuery *q, const FvQConv *c, int64_t m, int64_t k) {
-  const FvTensor *w = q->in[3];
-  int64_t tap = k / c->kc, channel = k % c->kc, at;
-  if (q->node->op->kind == FV_OP_QLINEAR_MATMUL)
-    at = channel * w->strides[0] + m * w->strides[1];
-  else
-    at = m * w->strides[0] + channel * w->strides[1] + (w->rank == 4 ? tap / c->window.kw * w->strides[2] : 0) +
-         tap % c->window.kw * w->strides[w->rank - 1];
-  int32_t value = w->dtype == FV_DTYPE_I8 ? ((const int8_t *)w->data)[at] : ((const uint8_t *)w->data)[at];
-  return value - fv_q_zero(q->in[5], m);
+  FvQTap tap = fv_qconv_tap(q, c, m, k / c->kc);
+  return fv_qtap_weight(&tap, k % c->kc);
 }
 
 static inline float fv_qconv_multiplier(const FvKernelQuery *q, int64_t m) {

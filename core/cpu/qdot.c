@@ -104,15 +104,18 @@ static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64
   int64_t depth = d->taps * d->quads * (d->pairs ? 2 : 1);
   long base = fv_panel_index(c->vectors, depth, 0, column) * 4, step = fv_panel_index(c->vectors, depth, 1, column) * 4 - base;
   int32_t sum = 0, x_zero = input_zero(q), w_zero = weight_zero(q, m);
-  for (int64_t k = 0; k < c->depth; k++) {
-    int64_t tap = d->gathered ? 0 : k / c->kc, at = d->gathered ? k : k % c->kc;
-    int32_t w = fv_qconv_weight(q, c, m, k) + w_zero;
-    int64_t quad = tap * d->quads + at / 4;
-    if (d->pairs)
-      ((int16_t *)(p->panels + base + (quad * 2 + at % 2) * step))[at % 4 / 2] = (int16_t)w;
-    else
-      p->panels[base + quad * step + at % 4] = (int8_t)w;
-    sum += w;
+  for (int64_t tap = 0; tap * c->kc < c->depth; tap++) {
+    FvQTap filter = fv_qconv_tap(q, c, m, tap);
+    uint64_t first = d->gathered ? 0 : (uint64_t)(tap * d->quads), begin = d->gathered ? (uint64_t)(tap * c->kc) : 0;
+    for (int64_t channel = 0; channel < c->kc; channel++) {
+      uint64_t at = begin + (uint64_t)channel, quad = first + at / 4;
+      int32_t w = fv_qtap_weight(&filter, channel) + w_zero;
+      if (d->pairs)
+        ((int16_t *)(p->panels + base + (int64_t)(quad * 2 + at % 2) * step))[at % 4 / 2] = (int16_t)w;
+      else
+        p->panels[base + (int64_t)quad * step + (int64_t)(at % 4)] = (int8_t)w;
+      sum += w;
+    }
   }
   p->multipliers[column] = fv_qconv_multiplier(q, m);
   p->w_zeros[column] = w_zero;

@@ -180,30 +180,47 @@ static int read_table(const uint8_t *coded, size_t size, FvRansTable *table, siz
   return FV_OK;
 }
 
-int fv_rans_decode_by(FvRansStepsFn steps, const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err) {
-  FvRansTable table;
-  FvRansBlock block;
+int fv_rans_open(const uint8_t *coded, size_t size, size_t count, FvRansStream *stream, FvError *err) {
   size_t at = 0;
-  int rc = read_table(coded, size, &table, &at, err);
+  int rc = read_table(coded, size, &stream->table, &at, err);
   if (rc < 0) return rc;
   size_t elements = fv_read_u32(coded + 4);
   if (!elements || elements % FV_RANS_LANES) return fv_error_set(err, FV_ERR_FORMAT, "blocks of %zu elements; the data is damaged", elements);
-  size_t blocks = (shape.count + elements - 1) / elements;
+  size_t blocks = (count + elements - 1) / elements;
   if (at > size || blocks > (size - at) / 4) return fv_error_set(err, FV_ERR_FORMAT, "it ends within its block index; the data is damaged");
-  const uint8_t *index = coded + at;
-  at += 4 * blocks;
-  for (size_t b = 0; b < blocks; b++) {
-    size_t words = fv_read_u32(index + 4 * b), first = b * elements;
-    if (size - at < BLOCK_STATES_BYTES || words > (size - at - BLOCK_STATES_BYTES) / 2)
-      return fv_error_set(err, FV_ERR_FORMAT, "it ends within block %zu of %zu; the data is damaged", b + 1, blocks);
-    for (int lane = 0; lane < FV_RANS_LANES; lane++) block.states[lane] = fv_read_u32(coded + at + 4 * (size_t)lane);
-    block.words = coded + at + BLOCK_STATES_BYTES, block.words_left = words;
-    rc = decode_block(steps, &table, &block, data + first, shape.count - first < elements ? shape.count - first : elements, err);
-    if (rc < 0) return rc;
-    at += BLOCK_STATES_BYTES + (words + 1) / 2 * 4;
-    if (at > size) return fv_error_set(err, FV_ERR_FORMAT, "the padding of block %zu is missing; the data is damaged", b + 1);
+  stream->coded = coded, stream->size = size;
+  stream->count = count, stream->block_elements = elements, stream->blocks = blocks;
+  stream->index_at = at, stream->first_at = at + 4 * blocks;
+  return FV_OK;
+}
+
+int fv_rans_next_block(const FvRansStream *stream, size_t b, size_t *at, size_t *words, FvError *err) {
+  *words = fv_read_u32(stream->coded + stream->index_at + 4 * b);
+  if (stream->size - *at < BLOCK_STATES_BYTES || *words > (stream->size - *at - BLOCK_STATES_BYTES) / 2)
+    return fv_error_set(err, FV_ERR_FORMAT, "it ends within block %zu of %zu; the data is damaged", b + 1, stream->blocks);
+  *at += BLOCK_STATES_BYTES + (*words + 1) / 2 * 4;
+  if (*at > stream->size) return fv_error_set(err, FV_ERR_FORMAT, "the padding of block %zu is missing; the data is damaged", b + 1);
+  if (b + 1 == stream->blocks && *at < stream->size)
+    return fv_error_set(err, FV_ERR_FORMAT, "%zu bytes follow its last block; the data is damaged", stream->size - *at);
+  return FV_OK;
+}
+
+int fv_rans_decode_by(FvRansStepsFn steps, const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err) {
+  FvRansStream stream;
+  FvRansBlock block;
+  int rc = fv_rans_open(coded, size, shape.count, &stream, err);
+  size_t at = rc < 0 ? 0 : stream.first_at;
+  for (size_t b = 0; rc >= 0 && b < stream.blocks; b++) {
+    size_t begin = at, first = b * stream.block_elements, left = shape.count - first;
+    rc = fv_rans_next_block(&stream, b, &at, &block.words_left, err);
+    if (rc < 0) break;
+    for (int lane = 0; lane < FV_RANS_LANES; lane++) block.states[lane] = fv_read_u32(coded + begin + 4 * (size_t)lane);
+    block.words = coded + begin + BLOCK_STATES_BYTES;
+    rc = decode_block(steps, &stream.table, &block, data + first, left < stream.block_elements ? left : stream.block_elements, err);
   }
-  return at == size ? FV_OK : fv_error_set(err, FV_ERR_FORMAT, "%zu bytes follow its last block; the data is damaged", size - at);
+  if (rc >= 0 && !stream.blocks && stream.first_at < size)
+    return fv_error_set(err, FV_ERR_FORMAT, "%zu bytes follow its last block; the data is damaged", size - stream.first_at);
+  return rc;
 }
 
 FvRansStepsFn fv_rans_steps_vector(void) {

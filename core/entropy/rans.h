@@ -38,6 +38,20 @@ typedef struct FvRansBlock {
   size_t words_left;
 } FvRansBlock;
 
+/* A stream whose header, frequencies and block index hold together; it points into what was given. */
+typedef struct FvRansStream {
+  FvRansTable table;
+  const uint8_t *coded;
+  size_t size;
+  size_t count, block_elements, blocks; /* elements of the stream, of a block but the last; blocks */
+  size_t index_at, first_at;            /* bytes: the block index, the first block */
+} FvRansStream;
+
+/* Checks what can be checked without decoding; count: the elements that are wanted. */
+int fv_rans_open(const uint8_t *coded, size_t size, size_t count, FvRansStream *stream, FvError *err);
+/* Block b, which begins at byte *at, lies within the stream: says its words and moves *at to the next. The last must end where the stream does. */
+int fv_rans_next_block(const FvRansStream *stream, size_t b, size_t *at, size_t *words, FvError *err);
+
 /* Decodes whole steps while at least 32 words and 32 elements are left, and returns the elements done. All variants give the same. */
 typedef size_t (*FvRansStepsFn)(const FvRansTable *table, FvRansBlock *block, uint8_t *data, size_t count);
 size_t fv_rans_steps_scalar(const FvRansTable *table, FvRansBlock *block, uint8_t *data, size_t count);

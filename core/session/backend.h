@@ -21,6 +21,8 @@ typedef struct FvBackend {
   const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);
   /* A step is as it will run; step->kernel may be NULL. FV_ERR_UNSUPPORTED when the device cannot do it. */
   int (*prepare)(FvPlan *plan, FvStep *step, const FvKernelQuery *query, FvError *err);
+  /* All steps are prepared, memory is not planned yet: may put fewer steps in their place. NULL: no. */
+  int (*combine)(FvPlan *plan, FvError *err);
   /* Buffers have their offsets. Sets the plan's instructions, weight_bytes, session_bytes and staging_bytes. */
   int (*finish)(FvPlan *plan, FvError *err);
   const char *(*kernel_name)(const FvStep *step);

@@ -173,7 +173,7 @@ static int vulkan_session_run(FvSession *session, FvError *err) {
 static bool vulkan_imports_dma(const FvSession *session) { return fv_vk_device_imports_dma(((const VulkanPlan *)session->plan->state)->device); }
 
 const FvBackend fv_backend_vulkan = {
-  .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .finish = vulkan_finish,
+  .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .combine = fv_vulkan_combine, .finish = vulkan_finish,
   .kernel_name = vulkan_kernel_name, .tune = vulkan_tune, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
   .frame_in = fv_vulkan_frame_in, .imports_dma = vulkan_imports_dma, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

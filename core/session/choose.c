@@ -70,13 +70,13 @@ static int enter(FvModel *model, const FvPlanParams *params, double best_ms, Run
   return result;
 }
 
-/* In turns, so that a busy moment meets both; the best run of each counts. */
-static int compete(Runner *champion, Runner *challenger, FvError *err) {
+/* In turns, so that a busy moment meets both; the best run of each counts. *loser: who failed. */
+static int compete(Runner *champion, Runner *challenger, Runner **loser, FvError *err) {
   uint64_t start = fv_session_now();
   int result = 0;
-  for (int i = 0; i < ROUNDS && result == 0 && (i < 2 || fv_session_now() - start < ROUNDS_NS); i++) {
-    result = run_once(champion, err);
-    if (result == 0) result = run_once(challenger, err);
+  for (int i = 0; i < 2 * ROUNDS && result == 0 && (i < 4 || fv_session_now() - start < ROUNDS_NS); i++) {
+    *loser = i % 2 ? challenger : champion;
+    result = run_once(*loser, err);
   }
   return result;
 }
@@ -116,13 +116,15 @@ typedef struct Contest {
 static void challenge(Contest *contest, const FvDeviceInfo *device, FvDeviceTiming *row) {
   FvError err = {0};
   Runner *champion = &contest->champion, runner = {.row = row, .margin = device->kind == FV_DEVICE_SOFTWARE ? software_margin : margin};
+  Runner *loser = &runner;
   bool hopeless = false;
   int result = enter(contest->model, &contest->params, champion->best_ms, &runner, &hopeless, &err);
-  if (result == 0 && champion->plan && !hopeless) result = compete(champion, &runner, &err);
+  if (result == 0 && champion->plan && !hopeless) result = compete(champion, &runner, &loser, &err);
   if (result < 0) {
     contest->fleeting |= result != FV_ERR_UNSUPPORTED && result != FV_ERR_LIMIT;
-    note(row, err.message);
-    leave(&runner);
+    note(loser->row, err.message);
+    leave(loser);
+    if (loser == champion) *champion = runner;
   } else if (!champion->plan) {
     *champion = runner;
   } else if (wins(&runner, champion)) {

@@ -192,6 +192,7 @@ int fv_plan_compile(FvPlan *plan, FvError *err) {
   }
   free(query.in);
   free(query.out);
+  if (result == 0 && plan->backend->combine) result = plan->backend->combine(plan, err);
   if (result == 0) result = plan_memory(plan, err);
   if (result == 0) result = plan->backend->finish(plan, err);
   return result;

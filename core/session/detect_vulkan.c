@@ -64,7 +64,8 @@ int fv_vulkan_locate(FvSession *session, FvError *err) {
   const FvLocationGroup *groups = fv_detector_locations(session->detector, &count);
   float threshold = fv_model_description(session->plan->model)->threshold;
   int result = count ? fv_vk_runner_locate(state->runner, 0, groups, count, threshold, err) : FV_ERR_UNSUPPORTED;
-  if (result < 0) return result == FV_ERR_UNSUPPORTED ? 0 : result;
+  if (result == FV_ERR_UNSUPPORTED || result == FV_ERR_LIMIT) return 0; /* outputs are read whole */
+  if (result < 0) return result;
   size_t total = (size_t)(groups[count - 1].first + fv_location_count(&groups[count - 1]));
   session->chosen = calloc(total / 64 + 1, sizeof *session->chosen);
   return session->chosen ? 0 : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");

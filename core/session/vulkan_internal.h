@@ -18,6 +18,9 @@ typedef struct VulkanSession {
 int fv_vulkan_run(FvSession *session, FvError *err);    /* submits and waits */
 uint64_t fv_vulkan_uploaded(FvSession *session);        /* bytes that the next run takes in */
 
+/* Chains of element-wise steps into one step each. */
+int fv_vulkan_combine(FvPlan *plan, FvError *err);
+
 /* What preprocessing computed, as the back-end takes it. */
 FvVkPicture fv_vulkan_picture(const FvFrame *frame, const FvPreprocess *wanted, const FvTensor *input, const FvSampling *sampling);
 

@@ -10,6 +10,8 @@ static const FvHeadOps *const heads[] = {
   &fv_head_detections, &fv_head_yunet, &fv_head_retinaface, &fv_head_scrfd, &fv_head_classifier,
 };
 
+_Static_assert((int)FV_MAX_LOCATION_GROUPS >= FV_MAX_HEAD_STRIDES, "a head has a group for each stride");
+
 static const FvHeadOps *find_head(FvFamily family) {
   for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
     if (heads[i]->family == family) return heads[i];

@@ -101,59 +101,63 @@ static int64_t taps(const Qconv *c) { return (int64_t)c->conv.window.kh * c->con
 static int64_t fours(int64_t channels) { return (channels + 3) / 4; }
 static int64_t tile_count(const Qconv *c) { return fv_vk_ceil_div(c->conv.outputs, TILE); }
 
-/* 2 where some weight without its zero point takes more than a signed byte. */
-static int64_t part_count(const Qconv *c) {
+/* Does some weight without its zero point take more than a signed byte? Then zero points stay on. */
+static bool keeps_zeros(const Qconv *c) {
   for (int64_t o = 0; o < c->conv.group * c->conv.outputs; o++)
     for (int64_t i = 0; i < c->conv.channels; i++)
       for (int64_t tap = 0; tap < taps(c); tap++) {
         int32_t w = weight_at(c, o, i, tap);
-        if (w < -128 || w > 127) return 2;
+        if (w < -128 || w > 127) return true;
       }
-  return 1;
+  return false;
 }
 
-static int64_t tile_words(const Qconv *c, int64_t parts) { return parts * taps(c) * fours(c->conv.channels) * TILE; }
-static int64_t weight_words(const Qconv *c, int64_t parts) { return c->conv.group * tile_count(c) * tile_words(c, parts); }
+/* The zero point of signed bytes that stand for the weights as they are. */
+static int32_t zero_of_bytes(const Qconv *c, int64_t output) {
+  return (int32_t)fv_quant_param(c->w_zero, output) - (c->w->dtype == FV_DTYPE_U8 ? 128 : 0);
+}
+
+static int64_t tile_words(const Qconv *c) { return taps(c) * fours(c->conv.channels) * TILE; }
+static int64_t weight_words(const Qconv *c) { return c->conv.group * tile_count(c) * tile_words(c); }
 
 static size_t packed_size(const FvKernelQuery *q) {
   Qconv c;
   look(q, &c);
-  return (size_t)(weight_words(&c, part_count(&c)) + c.conv.group * tile_count(&c) * TILE * 3) * sizeof(int32_t);
+  return (size_t)(weight_words(&c) + c.conv.group * tile_count(&c) * TILE * 4) * sizeof(int32_t);
 }
 
-/* {biases, sums of weights, multipliers} of `count` outputs, each list `tile` long. */
-static void pack_table(const Qconv *c, int64_t first, int64_t count, int64_t tile, int32_t *to) {
+/* {biases, sums of weights, multipliers, zero points} of `count` outputs, each list `tile` long. */
+static void pack_table(const Qconv *c, bool zeros, int64_t first, int64_t count, int64_t tile, int32_t *to) {
   for (int64_t o = 0; o < count; o++) {
-    int32_t sum = 0;
+    int32_t sum = 0, zero = zeros ? zero_of_bytes(c, first + o) : 0;
     for (int64_t i = 0; i < c->conv.channels; i++)
-      for (int64_t tap = 0; tap < taps(c); tap++) sum += weight_at(c, first + o, i, tap);
+      for (int64_t tap = 0; tap < taps(c); tap++) sum += weight_at(c, first + o, i, tap) + zero;
     to[o] = c->bias ? ((const int32_t *)c->bias->data)[first + o] : 0;
     to[tile + o] = sum;
     float multiplier = !c->x_scale ? 1 : (float)fv_quant_param(c->x_scale, 0) * (float)fv_quant_param(c->w_scale, first + o) / (c->y_scale ? (float)fv_quant_param(c->y_scale, 0) : 1);
     memcpy(&to[2 * tile + o], &multiplier, sizeof multiplier);
+    to[3 * tile + o] = zero;
   }
 }
 
-static void pack_tile(const Qconv *c, int64_t parts, int64_t first, int64_t count, int8_t *to) {
-  for (int64_t part = 0; part < parts; part++)
-    for (int64_t tap = 0; tap < taps(c); tap++)
-      for (int64_t four = 0; four < fours(c->conv.channels); four++, to += 4 * TILE)
-        for (int64_t o = 0; o < count; o++)
-          for (int64_t i = four * 4; i < four * 4 + 4 && i < c->conv.channels; i++) {
-            int32_t w = weight_at(c, first + o, i, tap), half = w >> 1;
-            to[o * 4 + i % 4] = (int8_t)(parts == 1 ? w : part ? w - half : half);
-          }
+static void pack_tile(const Qconv *c, bool zeros, int64_t first, int64_t count, int8_t *to) {
+  for (int64_t tap = 0; tap < taps(c); tap++)
+    for (int64_t four = 0; four < fours(c->conv.channels); four++, to += 4 * TILE)
+      for (int64_t o = 0; o < count; o++)
+        for (int64_t i = four * 4; i < four * 4 + 4 && i < c->conv.channels; i++)
+          to[o * 4 + i % 4] = (int8_t)(weight_at(c, first + o, i, tap) + (zeros ? zero_of_bytes(c, first + o) : 0));
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
   Qconv c;
   look(q, &c);
-  int64_t parts = part_count(&c), tiles = tile_count(&c);
-  int32_t *weights = packed, *table = weights + weight_words(&c, parts);
-  for (int64_t i = 0; i < c.conv.group * tiles; i++, weights += tile_words(&c, parts), table += 3 * TILE) {
+  bool zeros = keeps_zeros(&c);
+  int64_t tiles = tile_count(&c);
+  int32_t *weights = packed, *table = weights + weight_words(&c);
+  for (int64_t i = 0; i < c.conv.group * tiles; i++, weights += tile_words(&c), table += 4 * TILE) {
     int64_t first = i / tiles * c.conv.outputs + i % tiles * TILE, left = c.conv.outputs - i % tiles * TILE, count = left < TILE ? left : TILE;
-    pack_tile(&c, parts, first, count, (int8_t *)weights);
-    pack_table(&c, first, count, TILE, table);
+    pack_tile(&c, zeros, first, count, (int8_t *)weights);
+    pack_table(&c, zeros, first, count, TILE, table);
   }
 }
 
@@ -174,7 +178,7 @@ static struct FvQconvPush push_of(const FvVkEmit *emit, const Qconv *c, int64_t 
   };
 }
 
-static void fill_spec(const FvVkEmit *emit, const Qconv *c, const struct FvQconvPush *push, uint32_t parts, FvVkLaunch *launch) {
+static void fill_spec(const FvVkEmit *emit, const Qconv *c, const struct FvQconvPush *push, bool zeros, FvVkLaunch *launch) {
   const FvVkWindow *w = &c->conv.window;
   FvDtype dtype = emit->query.out[0]->dtype;
   FvVkPlace zero = fv_vk_input(emit, c->x_zero);
@@ -183,7 +187,7 @@ static void fill_spec(const FvVkEmit *emit, const Qconv *c, const struct FvQconv
   if (aligned == 1 && c->conv.group == 1 && fv_vk_bytes_aligned(&c->conv.x, push->x_at, 8)) aligned = 2;
   const uint32_t spec[] = {emit->node->activation.type, (uint32_t)aligned, c->x->dtype == FV_DTYPE_I8, dtype, y_whole && fv_vk_bytes_aligned(&c->conv.y, push->y_at, 4),
                            (uint32_t)w->kh, (uint32_t)w->kw, (uint32_t)w->sh, (uint32_t)w->sw, (uint32_t)w->dh, (uint32_t)w->dw, (uint32_t)w->top, (uint32_t)w->left,
-                           parts, !zero.tensor || zero.in_weights ? IN_PUSH : IN_ARENA};
+                           zeros, !zero.tensor || zero.in_weights ? IN_PUSH : IN_ARENA};
   memcpy(launch->spec, spec, sizeof spec);
   launch->spec_count = sizeof spec / sizeof spec[0];
 }
@@ -191,16 +195,15 @@ static void fill_spec(const FvVkEmit *emit, const Qconv *c, const struct FvQconv
 static int emit_conv(FvVkEmit *emit) {
   Qconv c;
   look(&emit->query, &c);
-  int64_t parts = part_count(&c);
-  struct FvQconvPush push = push_of(emit, &c, weight_words(&c, parts));
+  struct FvQconvPush push = push_of(emit, &c, weight_words(&c));
   bool wide = emit->texel; /* real GPUs run out of registers, and of tiles */
   const FvVkTraits *traits = &emit->program->device->traits;
   bool dot = traits->dot_product_accelerated || (traits->dot_product && fv_vk_wish("dot"));
-  bool first = !dot && c.conv.channels <= 4 && taps(&c) <= MAX_UNROLLED && parts == 1;
+  bool first = !dot && c.conv.channels <= 4 && taps(&c) <= MAX_UNROLLED;
   FvVkShader shader = first ? (wide ? FV_SHADER_QCONV_FIRST_8 : FV_SHADER_QCONV_FIRST_4) : dot ? (wide ? FV_SHADER_QCONV_DOT_8 : FV_SHADER_QCONV_DOT_4) : wide ? FV_SHADER_QCONV_8 : FV_SHADER_QCONV_4;
   FvVkLaunch launch = {.shader = shader, .params = &push, .params_size = sizeof push,
                        .invocations = fv_vk_ceil_div(push.pixels, wide ? 8 : 4) * push.groups * push.tiles};
-  fill_spec(emit, &c, &push, (uint32_t)parts, &launch);
+  fill_spec(emit, &c, &push, keeps_zeros(&c), &launch);
   return fv_vk_launch(emit, &launch);
 }
 
@@ -218,7 +221,7 @@ static int64_t depthwise_words(const Qconv *c) { return fours(c->conv.x.c) * 4 *
 static size_t packed_size_depthwise(const FvKernelQuery *q) {
   Qconv c;
   look(q, &c);
-  return (size_t)(depthwise_words(&c) + fours(c.conv.x.c) * 12) * sizeof(int32_t);
+  return (size_t)(depthwise_words(&c) + fours(c.conv.x.c) * 16) * sizeof(int32_t);
 }
 
 static void pack_depthwise(const FvKernelQuery *q, void *packed) {
@@ -227,7 +230,7 @@ static void pack_depthwise(const FvKernelQuery *q, void *packed) {
   int32_t *weights = packed, *table = weights + depthwise_words(&c);
   for (int64_t o = 0; o < c.conv.x.c; o++) {
     for (int64_t tap = 0; tap < taps(&c); tap++) weights[(o / 4 * taps(&c) + tap) * 4 + o % 4] = weight_at(&c, o, 0, tap);
-    if (o % 4 == 0) pack_table(&c, o, c.conv.x.c - o < 4 ? c.conv.x.c - o : 4, 4, table + o / 4 * 12);
+    if (o % 4 == 0) pack_table(&c, false, o, c.conv.x.c - o < 4 ? c.conv.x.c - o : 4, 4, table + o / 4 * 16);
   }
 }
 
@@ -241,7 +244,7 @@ static int emit_depthwise(FvVkEmit *emit) {
   c.conv.channels = c.conv.outputs = c.conv.x.c;
   FvVkLaunch launch = {.shader = wide ? FV_SHADER_QDEPTHWISE_8 : FV_SHADER_QDEPTHWISE_4, .params = &push, .params_size = sizeof push,
                        .invocations = c.conv.y.n * c.conv.y.h * fv_vk_ceil_div(c.conv.y.w, wide ? 8 : 4) * fours(c.conv.x.c)};
-  fill_spec(emit, &c, &push, 1, &launch);
+  fill_spec(emit, &c, &push, false, &launch);
   return fv_vk_launch(emit, &launch);
 }
 

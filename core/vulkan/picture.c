@@ -128,10 +128,11 @@ static int make_dispatch(const FvVkPictureIn *in, const FvVkProgram *program, co
       step[components] = picture->samplers[s].step;
     }
   fill_push(picture, &program->inputs[0], &push);
+  bool aligned = picture->dtype == FV_DTYPE_F32 && push.column_step == 1 && push.y_at % 4 == 0 && push.row_step % 4 == 0 && push.channel_step % 4 == 0;
   FvVkLaunch launch = {
-    .shader = FV_SHADER_FRAME, .params = &push, .params_size = sizeof push, .invocations = (int64_t)picture->width * picture->height, .spec_count = 13,
+    .shader = FV_SHADER_FRAME, .params = &push, .params_size = sizeof push, .invocations = (int64_t)((picture->width + 3) / 4) * picture->height, .spec_count = 14,
     .spec = {picture->dtype, (uint32_t)components, (uint32_t)picture->channels, picture->yuv, picture->bgr, (uint32_t)sampler[1], (uint32_t)sampler[2],
-             (uint32_t)byte[0], (uint32_t)byte[1], (uint32_t)byte[2], (uint32_t)step[0], (uint32_t)step[1], (uint32_t)step[2]},
+             (uint32_t)byte[0], (uint32_t)byte[1], (uint32_t)byte[2], (uint32_t)step[0], (uint32_t)step[1], (uint32_t)step[2], aligned},
   };
   return fv_vk_dispatch_make(program->device, in->texel, &launch, dispatch, err);
 }

@@ -52,7 +52,7 @@ void fv_vk_barrier(FvVkDevice *device, VkCommandBuffer commands, FvVkUser from, 
   device->vk.CmdPipelineBarrier(commands, stages[from], stages[to], 0, 1, &info, 0, NULL, 0, NULL);
 }
 
-/* --- one-off copies --- */
+/* --- one-off work --- */
 
 static VkResult create_pool(FvVkDevice *device, VkCommandPool *pool) {
   VkCommandPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, .queueFamilyIndex = device->traits.queue_family};
@@ -87,7 +87,8 @@ static bool is_stuck(FvVkDevice *device, VkFence fence) {
   return busy;
 }
 
-int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err) {
+/* Records something, sends it and waits for it. */
+static int do_now(FvVkDevice *device, void (*record)(FvVkDevice *device, VkCommandBuffer commands, const void *what), const void *what, FvError *err) {
   VkCommandPool pool = VK_NULL_HANDLE;
   VkCommandBuffer commands;
   VkFence fence = VK_NULL_HANDLE;
@@ -96,18 +97,51 @@ int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer 
   if (made == VK_SUCCESS) made = create_fence(device, &fence);
   if (made == VK_SUCCESS) made = fv_vk_commands_begin(device, commands);
   if (made == VK_SUCCESS) {
-    VkBufferCopy region = {0, 0, bytes};
-    device->vk.CmdCopyBuffer(commands, from->handle, to->handle, 1, &region);
-    fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_SHADER);
+    record(device, commands, what);
     made = device->vk.EndCommandBuffer(commands);
   }
-  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &commands, 1, fence, err) : fv_vk_failure(device, made, "preparing a copy", err);
+  int result = made == VK_SUCCESS ? fv_vk_queue_submit(device, &commands, 1, fence, err) : fv_vk_failure(device, made, "preparing work", err);
   bool submitted = result == 0;
   if (result == 0) result = wait_fence(device, fence, err);
   if (submitted && result < 0 && is_stuck(device, fence)) return result;
   if (fence) device->vk.DestroyFence(device->handle, fence, NULL);
   if (pool) device->vk.DestroyCommandPool(device->handle, pool, NULL);
   return result;
+}
+
+typedef struct Copy {
+  const FvVkBuffer *from, *to;
+  VkDeviceSize bytes;
+} Copy;
+
+static void record_copy(FvVkDevice *device, VkCommandBuffer commands, const void *what) {
+  const Copy *copy = what;
+  VkBufferCopy region = {0, 0, copy->bytes};
+  device->vk.CmdCopyBuffer(commands, copy->from->handle, copy->to->handle, 1, &region);
+  fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_SHADER);
+  fv_vk_barrier(device, commands, FV_VK_COPY, FV_VK_HOST);
+}
+
+int fv_vk_copy_now(FvVkDevice *device, const FvVkBuffer *from, const FvVkBuffer *to, VkDeviceSize bytes, FvError *err) {
+  return do_now(device, record_copy, &(Copy){from, to, bytes}, err);
+}
+
+typedef struct Dispatch {
+  VkDescriptorSet set;
+  const FvVkDispatch *dispatch;
+} Dispatch;
+
+static void record_one(FvVkDevice *device, VkCommandBuffer commands, const void *what) {
+  const Dispatch *one = what;
+  fv_vk_record_set(device, commands, one->set);
+  fv_vk_record_dispatch(device, commands, one->dispatch);
+  fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_SHADER);
+  fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_COPY);
+  fv_vk_barrier(device, commands, FV_VK_SHADER, FV_VK_HOST);
+}
+
+int fv_vk_run_now(FvVkDevice *device, VkDescriptorSet set, const FvVkDispatch *dispatch, FvError *err) {
+  return do_now(device, record_one, &(Dispatch){set, dispatch}, err);
 }
 
 /* --- recording --- */

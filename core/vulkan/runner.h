@@ -15,4 +15,7 @@ void fv_vk_barrier(FvVkDevice *device, VkCommandBuffer commands, FvVkUser from, 
 void fv_vk_record_set(FvVkDevice *device, VkCommandBuffer commands, VkDescriptorSet set);
 void fv_vk_record_dispatch(FvVkDevice *device, VkCommandBuffer commands, const FvVkDispatch *dispatch);
 
+/* Runs one dispatch, and waits. */
+int fv_vk_run_now(FvVkDevice *device, VkDescriptorSet set, const FvVkDispatch *dispatch, FvError *err);
+
 #endif

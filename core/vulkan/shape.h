@@ -31,7 +31,7 @@ bool fv_vk_aligned_pixels(const FvVkPlace *place); /* false for what is no pictu
 
 /* One walk over several tensors of (after numpy broadcasting) one shape: dimensions from the outermost in the first tensor's memory to the innermost,
  * those that all tensors pass through in one stride merged, those of length 1 gone. */
-enum { FV_VK_WALK_TENSORS = 4 };
+enum { FV_VK_WALK_TENSORS = 9 };
 typedef struct FvVkWalk {
   int rank; /* at least 1 */
   int64_t dims[FV_MAX_RANK];

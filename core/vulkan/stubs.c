@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vulkan/chain.h"
 #include "vulkan/vk.h"
 
 static const char reason[] = "this build has no Vulkan back-end: it needs the packages libvulkan-dev and glslang-tools";
@@ -79,3 +80,9 @@ int fv_vk_runner_chosen(FvVkRunner *runner, int frame, uint64_t *chosen, int64_t
 }
 int64_t fv_vk_runner_rows(const FvVkRunner *runner, int frame, int step) { return (void)runner, (void)frame, (void)step, -1; }
 void fv_vk_runner_times(const FvVkRunner *runner, int frame, uint64_t *step_ns) { (void)runner, (void)frame, (void)step_ns; }
+
+const FvOp fv_vk_chain_op = {.name = "Chain", .domain = "fovea", .kind = FV_OP_OTHER};
+bool fv_vk_chain_takes(const FvVkKernel *kernel, const FvNode *node, FvVkChainOperation *operation) { return (void)kernel, (void)node, (void)operation, false; }
+const FvVkKernel *fv_vk_chain_kernel(const FvVkChain *chain, const FvTensor *y, const FvTensor *const *inputs, int count) {
+  return (void)chain, (void)y, (void)inputs, (void)count, NULL;
+}

@@ -285,19 +285,21 @@ static void test_forms(Fixture *f, gconstpointer data) {
   FvError err;
   FvLayerForm *forms = NULL;
   (void)data;
-  const FvNodeForm kept[] = {{"mid*", FV_WEIGHT_F32, 0}};
-  FvCompressParams params = {.weights = FV_WEIGHT_INT, .bits = 4, .activations = FV_ACTIVATIONS_INT8, .nodes = kept, .node_count = 1};
+  const FvNodeForm kept[] = {{"mid*", FV_WEIGHT_F32, 0}, {"point", FV_WEIGHT_INT, 6, true}};
+  FvCompressParams params = {.weights = FV_WEIGHT_INT, .bits = 4, .activations = FV_ACTIVATIONS_INT8, .nodes = kept, .node_count = 2};
   FvGraph *graph = f->base->prepared;
   if (fv_choose_forms(graph, &params, &forms, &err) < 0) g_error("%s", err.message);
   for (int i = 0; i < graph->node_count; i++) {
     const char *name = graph->nodes[i]->name;
     if (strcmp(name, "first") == 0 || strcmp(name, "last") == 0 || strcmp(name, "twin") == 0) g_assert_cmpint(forms[i].bits, ==, 8); /* an end */
     if (strcmp(name, "depthwise") == 0) g_assert_cmpint(forms[i].bits, ==, 4);
+    if (strcmp(name, "point") == 0) g_assert_true(forms[i].bits == 6 && !forms[i].activations);
     if (strcmp(name, "middle") == 0) g_assert_cmpint(forms[i].weights, ==, FV_WEIGHT_F32);
   }
   free(forms);
   const FvNodeForm strange[] = {{"nowhere", FV_WEIGHT_F32, 0}};
   params.nodes = strange;
+  params.node_count = 1;
   g_assert_cmpint(fv_choose_forms(graph, &params, &forms, &err), ==, FV_ERR_INVALID);
   g_assert_nonnull(strstr(err.message, "nowhere"));
 }

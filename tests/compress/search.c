@@ -12,6 +12,7 @@ typedef struct Fixture {
   Pictures pictures;
   float expected[OUTPUTS * SIDE * SIDE];
   int measured, limit; /* progress ends the work after so many calls; 0: never */
+  int unlucky;         /* the measurement with this number, from 1, is far too bad */
 } Fixture;
 
 static void add_conv(Build *build, const char *name, int64_t out, int64_t in, const char *from, const char *to) {
@@ -47,7 +48,7 @@ static int measure(void *data, FvModel *model, double *score, FvError *err) {
   run(model, out);
   for (int i = 0; i < OUTPUTS * SIDE * SIDE; i++) wrong += pow((double)out[i] - f->expected[i], 2), whole += (double)f->expected[i] * f->expected[i];
   *score = 100 - 100 * wrong / whole;
-  f->measured++;
+  if (++f->measured == f->unlucky) *score -= 0.5;
   return 0;
 }
 
@@ -128,6 +129,19 @@ static void test_budget(Fixture *f, gconstpointer data) {
   g_assert_cmpfloat(last, <, 4 * (WIDE * 3 + 4 * WIDE * WIDE + OUTPUTS * WIDE));
 }
 
+/* One answer that is too bad half-way does not end the search there. */
+static void test_noise(Fixture *f, gconstpointer data) {
+  FvCompressParams params = params_of(f, 0.2);
+  int bits[4];
+  double loss, lucky = compress(&params, f->model, bits, &loss);
+  (void)data;
+  f->measured = 0, f->unlucky = 6; /* after the model itself, 8 bits everywhere, and two steps */
+  double unlucky = compress(&params, f->model, bits, &loss);
+  g_test_message("%.0f bits, and %.0f after a bad answer", lucky, unlucky);
+  g_assert_cmpfloat(loss, <=, 0.2);
+  g_assert_cmpfloat(unlucky, <=, 1.1 * lucky);
+}
+
 /* Layers that the caller speaks of keep what he says. */
 static void test_asked(Fixture *f, gconstpointer data) {
   static const FvNodeForm asked[] = {{.node = "th*", .weights = FV_WEIGHT_INT, .bits = 7}, {.node = "first", .weights = FV_WEIGHT_F16}};
@@ -143,6 +157,58 @@ static void test_asked(Fixture *f, gconstpointer data) {
   g_assert_cmpint(report->layers[2].bits, ==, 7);
   fv_compress_report_destroy(&report);
   fv_model_destroy(&made);
+}
+
+/* A size instead of a budget: it is kept, and nothing is measured on the way. */
+static void test_size(Fixture *f, gconstpointer data) {
+  static const double sizes[] = {7.5, 6, 5};
+  double last = INFINITY, loss;
+  (void)data;
+  for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    FvCompressParams params = params_of(f, 0);
+    int bits[4];
+    params.mean_bits = sizes[i], f->measured = 0;
+    double sum = compress(&params, f->model, bits, &loss);
+    g_test_message("%g bits in the file: %d %d %d %d, loss %.4f", sizes[i], bits[0], bits[1], bits[2], bits[3], loss);
+    g_assert_cmpfloat(sum, <, last);
+    g_assert_cmpint(f->measured, ==, 2); /* for the report */
+    last = sum;
+  }
+  FvCompressParams params = params_of(f, 0);
+  FvModel *made = NULL;
+  FvError err;
+  params.mean_bits = 1;
+  g_assert_cmpint(fv_compress(f->model, &params, &made, NULL, &err), ==, FV_ERR_UNSUPPORTED);
+  g_assert_nonnull(strstr(err.message, "weights of 3 bits take"));
+  params.budget = 1;
+  g_assert_cmpint(fv_compress(f->model, &params, &made, NULL, &err), ==, FV_ERR_INVALID);
+}
+
+/* What 8-bit activations cost comes out of the same budget: where it is too much for that, some layers compute in f32. */
+static void test_activations(Fixture *f, gconstpointer data) {
+  static const double budgets[] = {0.002, 0.05, 1};
+  int integers[3] = {0};
+  (void)data;
+  for (int i = 0; i < 3; i++) {
+    FvCompressParams params = params_of(f, budgets[i]);
+    FvModel *made = NULL;
+    FvCompressReport *report = NULL;
+    FvOperatorCount operators[32];
+    FvError err;
+    params.activations = FV_ACTIVATIONS_INT8;
+    if (fv_compress(f->model, &params, &made, &report, &err) < 0) {
+      g_assert_cmpstr(strstr(err.message, "with 8 bits for all weights"), !=, NULL);
+      continue;
+    }
+    g_assert_cmpfloat(report->score_before - report->score_after, <=, budgets[i]);
+    for (int k = 0, n = fv_model_operators(made, operators, 32); k < n; k++)
+      if (strcmp(operators[k].name, "QuantizeLinear") == 0) integers[i] = operators[k].count;
+    g_test_message("budget %g: loss %.4f, %d values in 8 bits", budgets[i], report->score_before - report->score_after, integers[i]);
+    fv_compress_report_destroy(&report);
+    fv_model_destroy(&made);
+  }
+  g_assert_cmpint(integers[2], >, integers[1]);
+  g_assert_cmpint(integers[1], >=, integers[0]);
 }
 
 static void test_out_of_reach(Fixture *f, gconstpointer data) {
@@ -168,7 +234,10 @@ static void test_cancelled(Fixture *f, gconstpointer data) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/compress/search/budget", Fixture, NULL, set_up, test_budget, tear_down);
+  g_test_add("/compress/search/noise", Fixture, NULL, set_up, test_noise, tear_down);
   g_test_add("/compress/search/asked", Fixture, NULL, set_up, test_asked, tear_down);
+  g_test_add("/compress/search/activations", Fixture, NULL, set_up, test_activations, tear_down);
+  g_test_add("/compress/search/size", Fixture, NULL, set_up, test_size, tear_down);
   g_test_add("/compress/search/out-of-reach", Fixture, NULL, set_up, test_out_of_reach, tear_down);
   g_test_add("/compress/search/cancelled", Fixture, NULL, set_up, test_cancelled, tear_down);
   return g_test_run();

@@ -45,6 +45,14 @@ FvModel *support_small_model(void) {
   return model;
 }
 
+FvModel *support_levels_model(void) {
+  g_autofree char *path = g_build_filename(g_getenv("FOVEA_SOURCE_DIR"), "fuzz", "seeds", "onnx", "levels.onnx", NULL);
+  FvModel *model = NULL;
+  FvError err;
+  if (fv_model_open(path, NULL, &model, &err) < 0) g_error("%s", err.message);
+  return model;
+}
+
 char *support_small_file(const char *name, const FvContainerParams *params) {
   FvError err;
   FvModel *model = support_small_model();

@@ -12,6 +12,8 @@ void support_finish(void);
 
 /* The model of build_small(), from memory. */
 FvModel *support_small_model(void);
+/* A model with whatever a .fovea file stores in forms of its own: the fuzzers' seed "levels". */
+FvModel *support_levels_model(void);
 /* Writes the small model into name; aborts on failure. */
 char *support_small_file(const char *name, const FvContainerParams *params);
 /* Opens; expects code, and the words (NULL-terminated) in the sentence. Drops the model. */

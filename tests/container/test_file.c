@@ -57,6 +57,16 @@ static void test_flips(void) {
   flip_all(path);
 }
 
+/* With streams of several coders in it. */
+static void test_flips_coded(void) {
+  g_autofree char *path = support_path("flip-coded.fovea");
+  FvModel *model = support_levels_model();
+  FvError err;
+  if (fv_container_write(model, path, &(FvContainerParams){.decode_ms = -1}, &err) < 0) g_error("%s", err.message);
+  fv_model_destroy(&model);
+  flip_all(path);
+}
+
 static void test_flips_signed(void) {
   g_autofree char *stem = support_path("flipper"), *key = support_path("flipper.key");
   g_assert_cmpint(fv_key_create(stem, FV_KEY_SIGNING, NULL), ==, 0);
@@ -248,6 +258,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/container/file/a-flip-of-any-byte-is-refused-by-name", test_flips);
   g_test_add_func("/container/file/a-flip-of-any-byte-of-a-signed-file", test_flips_signed);
+  g_test_add_func("/container/file/a-flip-of-any-byte-of-coded-weights", test_flips_coded);
   g_test_add_func("/container/file/truncation-at-any-byte-is-refused-by-name", test_truncation);
   g_test_add_func("/container/file/bytes-behind-the-end", test_bytes_behind);
   g_test_add_func("/container/file/sections-of-all-sizes", test_sizes);

@@ -177,6 +177,47 @@ static void decode(const guint8 *graph, size_t graph_size, const guint8 *weights
   fv_graph_destroy(&file.graph);
 }
 
+/* Every form of storage and every coder: the same outputs. */
+static void test_levels(void) {
+  FvModel *model = support_levels_model();
+  g_autofree char *path = support_path("levels.fovea");
+  for (int i = -1; i < 0 || fv_entropy_coder(i); i++) {
+    FvModel *again = NULL;
+    FvError err;
+    if (fv_container_write(model, path, &(FvContainerParams){.entropy = i < 0 ? "auto" : fv_entropy_coder(i)}, &err) < 0 ||
+        fv_model_open(path, &fv_model_params(.signature = FV_SIGNATURE_OFF), &again, &err) < 0)
+      g_error("%s", err.message);
+    g_assert_cmpfloat(support_difference(model, again), ==, 0);
+    fv_model_destroy(&again);
+  }
+  fv_model_destroy(&model);
+}
+
+/* What inspect shows: every operator with constants, its bytes adding up to the section's, those that are only dequantised with the operator that uses them. */
+static void test_layers(void) {
+  FvModel *model = support_levels_model(), *again = NULL;
+  g_autofree char *path = support_path("layers.fovea");
+  FvLayerBytes layers[8];
+  FvError err;
+  g_assert_cmpint(fv_container_layers(model, layers, 8), ==, 0);
+  if (fv_container_write(model, path, &(FvContainerParams){.decode_ms = -1}, &err) < 0 || fv_model_open(path, &fv_model_params(.signature = FV_SIGNATURE_OFF), &again, &err) < 0)
+    g_error("%s", err.message);
+  int count = fv_container_layers(again, layers, 8), convolutions = 0;
+  g_assert_cmpint(count, <=, 8);
+  for (int i = 0; i < count; i++) {
+    if (strcmp(layers[i].operation, "Conv") != 0) continue;
+    bool first = convolutions++ == 0;
+    g_assert_cmpstr(layers[i].node, ==, first ? "first" : "second");
+    g_assert_cmpint(layers[i].weights, ==, first ? 648 : 96);
+    g_assert_cmpstr(layers[i].form, ==, first ? "plain" : "codebook");
+    g_assert_cmpfloat(layers[i].weight_bits, <, 4);
+    g_assert_cmpfloat(layers[i].bytes, >, layers[i].weight_bits * (double)layers[i].weights / 8);
+  }
+  g_assert_cmpint(convolutions, ==, 2);
+  fv_model_destroy(&again);
+  fv_model_destroy(&model);
+}
+
 /* The decoder does not lean on the hashes: any byte of the graph changed, any end. */
 static void test_hostile_graph(void) {
   FvModelFile file;
@@ -214,6 +255,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/container/models/an-input-that-decides-shapes", test_shape_input);
   g_test_add_func("/container/models/weights-beyond-binary16", test_large_weights);
   g_test_add_func("/container/models/descriptions", test_description);
+  g_test_add_func("/container/models/all-forms-by-all-coders", test_levels);
+  g_test_add_func("/container/models/layers", test_layers);
   g_test_add_func("/container/models/a-hostile-graph", test_hostile_graph);
   for (size_t i = 0; i < G_N_ELEMENTS(shared); i++) {
     g_autofree char *path = g_strdup_printf("/container/models/shared/%s", shared[i]);

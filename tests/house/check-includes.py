@@ -11,10 +11,11 @@ import sys
 CORE = {
     "base": [],
     "entropy": ["base"],
+    "spool": ["base"],
     "ir": ["base"],
     "ops": ["ir", "base"],
     "cpu": ["ops", "ir", "base"],
-    "vulkan": ["ops", "ir", "base"],
+    "vulkan": ["entropy", "ops", "ir", "base"],
     "graph": ["ops", "ir", "base"],
     "vision": ["ir", "base"],
     "import": ["ir", "base"],

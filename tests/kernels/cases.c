@@ -272,6 +272,9 @@ const KernelCase kernel_cases[] = {
   /* 8 bits: x, its scale and zero point, w, scales, zero points, scale and zero point of y, bias */
   QCONV("1x1 116 to 116 on 40x40", "u8[1,116,40,40]" X8 "i8[116,116,1,1]:c f32[116]:s i8[116]=0" Y8 "i32[116]:c", PW, BENCH),
   QCONV("1x1 96 to 24 on 56x56", "u8[1,96,56,56]" X8 "i8[24,96,1,1]:c f32[]=0.01 i8[]=0" Y8 "i32[24]:c", PW, BENCH),
+  QCONV("1x1 24 to 24 on 44x44", "u8[1,24,44,44]" X8 "i8[24,24,1,1]:c f32[24]:s i8[24]=0" Y8 "i32[24]:c", PW, RELU, BENCH),
+  QCONV("depthwise 3x3 24 on 88x88, stride 2", "u8[1,24,88,88]" X8 "i8[24,1,3,3]:c f32[24]:s i8[24]=0" Y8 "i32[24]:c", K3S2 " group=24", BENCH),
+  QCONV("first layer 352 to 24", "u8[1,3,352,352]" X8 "i8[24,3,3,3]:c f32[24]:s i8[24]=0" Y8 "i32[24]:c", K3S2, RELU, BENCH),
   QCONV("1x1 odd", "u8[2,9,5,7]" X8 "i8[7,9,1,1]:c f32[7]:s i8[7]=0" Y8 "i32[7]:c", PW),
   QCONV("1x1 all unsigned", "u8[1,24,11,11]" X8 "u8[58,24,1,1]:c f32[]=0.01 u8[]=130" Y8 "i32[58]:c", PW),
   QCONV("1x1 all signed", "i8[1,24,11,11] f32[]=0.02 i8[]=-5 i8[58,24,1,1]:c f32[58]:s i8[58]=3 f32[]=0.4 i8[]=7 i32[58]:c", PW),
@@ -337,6 +340,7 @@ const KernelCase kernel_cases[] = {
   {.name = "QLinearTable", .op = "QLinearTable", .domain = "fovea", .inputs = "u8[1,58,11,5] u8[256]:c", .attributes = ""},
   {.name = "QLinearTable, signed", .op = "QLinearTable", .domain = "fovea", .inputs = "i8[2,9,7,3] i8[256]:c", .attributes = ""},
   ONE("MaxPool of bytes", "MaxPool", "u8[1,58,11,7]", "kernel_shape=3,3 pads=1,1,1,1 strides=2,2"),
+  ONE("MaxPool of bytes 24 on 176x176", "MaxPool", "u8[1,24,176,176]", "kernel_shape=3,3 pads=1,1,1,1 strides=2,2", BENCH),
   ONE("MaxPool of signed bytes", "MaxPool", "i8[1,72,9,7]", "kernel_shape=5,5 pads=2,2,2,2"),
   ONE("Resize of bytes, half pixel", "Resize", "u8[1,58,5,7] - f32[4]=1,1,2,2", "mode='linear' coordinate_transformation_mode='half_pixel'"),
   ONE("Resize of bytes, down", "Resize", "i8[2,24,12,10] - f32[4]=1,1,0.4,0.7", "mode='linear' coordinate_transformation_mode='align_corners'"),

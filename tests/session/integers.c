@@ -207,8 +207,26 @@ static void test_pools(void) {
     set_attr(&b, pool, (FvAttr){.name = "pads", .kind = FV_ATTR_INTS, .count = 4, .ints = pads});
     check(&b, qdq(&b, pool->outputs[0], 1.0f / 32, 100), shown[i], 1.0f / 32 + 1e-4f);
   }
-  Builder b = start();
+  Builder b = start(); /* indices that nobody asked for */
+  FvNode *pool = fv_graph_add_node(b.graph, fv_op_find(NULL, "MaxPool"), "", 13, 1, 2);
+  pool->inputs[0] = bytes_in(&b, 4, 7, 5);
+  pool->outputs[0] = fresh(&b);
+  pool->outputs[1] = fresh(&b);
+  set_attr(&b, pool, (FvAttr){.name = "kernel_shape", .kind = FV_ATTR_INTS, .count = 2, .ints = kernel});
+  check(&b, qdq(&b, pool->outputs[0], 1.0f / 32, 100), shown[0], 1e-6f);
+  b = start();
   check(&b, qdq(&b, OUT(&b, "GlobalAveragePool", bytes_in(&b, 4, 7, 5)), 0.02f, 128), "QuantizeLinear QLinearGlobalAveragePool DequantizeLinear", 0.0201f);
+}
+
+static void test_split(void) {
+  Builder b = start();
+  FvNode *split = fv_graph_add_node(b.graph, fv_op_find(NULL, "Split"), "", 11, 1, 2);
+  split->inputs[0] = bytes_in(&b, 4, 7, 5);
+  split->outputs[0] = fresh(&b);
+  split->outputs[1] = fresh(&b);
+  set_attr(&b, split, (FvAttr){.name = "axis", .kind = FV_ATTR_INT, .i = 1});
+  FvValue *y = joined(&b, qdq(&b, split->outputs[1], 1.0f / 32, 100), qdq(&b, split->outputs[0], 1.0f / 32, 100));
+  check(&b, qdq(&b, y, 1.0f / 32, 100), "QuantizeLinear Split Concat DequantizeLinear", 1e-6f);
 }
 
 static void test_resize(void) {
@@ -291,6 +309,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/integers/movement-to-other-steps", test_movement_to_other_steps);
   g_test_add_func("/integers/shuffle", test_shuffle_between_bytes);
   g_test_add_func("/integers/pools", test_pools);
+  g_test_add_func("/integers/split", test_split);
   g_test_add_func("/integers/resize", test_resize);
   g_test_add_func("/integers/pad", test_pad);
   g_test_add_func("/integers/operators-of-onnx-runtime", test_operators_of_onnx_runtime);

@@ -107,7 +107,7 @@ static void check_same(const FvDetection *want, int wanted, const FvDetection *g
 }
 
 static void compare(Mirror *m, const Outputs *o, FvDetector *host, FvDetector *device, const FvTensor *const *whole, gboolean must_fit) {
-  static const float thresholds[] = {0.5f, 0.9f, 0.2f, 0.02f};
+  static const float thresholds[] = {0.5f, 0.9f, 0.02f};
   static FvDetection want[ROOM], got[ROOM];
   static guint64 chosen[1000], again[1000];
   for (gsize t = 0; t < G_N_ELEMENTS(thresholds); t++) {
@@ -156,15 +156,21 @@ static void check_case(FvVkDevice *device, gsize i, int odd) {
   outputs_finish(&o);
 }
 
-static void test_heads(gconstpointer wishes) {
+typedef struct Way {
+  const char *wishes;
+  int odd; /* of the first case; the next one is laid out the other way */
+} Way;
+static const Way ways[] = {{"texel", 0}, {"storage", 1}, {"texel,staging", 1}, {"storage,staging", 0}};
+
+static void test_heads(gconstpointer data) {
+  const Way *way = data;
   FvError err;
   FvVkDevice *device = NULL;
   g_autofree char *before = g_strdup(g_getenv("FOVEA_VULKAN"));
-  g_autofree char *all = g_strjoin(",", wishes, before, NULL);
+  g_autofree char *all = g_strjoin(",", way->wishes, before, NULL);
   g_setenv("FOVEA_VULKAN", all, TRUE);
   if (fv_vk_device_open(NULL, &device, &err) < 0) g_error("%s", err.message);
-  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
-    for (int odd = 0; odd < 2; odd++) check_case(device, i, odd);
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) check_case(device, i, (way->odd + (int)i) % 2);
   fv_vk_device_close(&device);
   if (before)
     g_setenv("FOVEA_VULKAN", before, TRUE);
@@ -261,10 +267,10 @@ int main(int argc, char **argv) {
   }
   driver_keep_loaded();
   fv_vk_device_close(&device);
-  g_test_add_data_func("/vulkan/candidates/texel", "texel", test_heads);
-  g_test_add_data_func("/vulkan/candidates/storage", "storage", test_heads);
-  g_test_add_data_func("/vulkan/candidates/texel-staging", "texel,staging", test_heads);
-  g_test_add_data_func("/vulkan/candidates/storage-staging", "storage,staging", test_heads);
+  g_test_add_data_func("/vulkan/candidates/texel", &ways[0], test_heads);
+  g_test_add_data_func("/vulkan/candidates/storage", &ways[1], test_heads);
+  g_test_add_data_func("/vulkan/candidates/texel-staging", &ways[2], test_heads);
+  g_test_add_data_func("/vulkan/candidates/storage-staging", &ways[3], test_heads);
   g_test_add_data_func("/vulkan/candidates/models", "texel", test_models);
   g_test_add_data_func("/vulkan/candidates/models-staging", "texel,staging", test_models);
   g_test_add_func("/vulkan/candidates/validation-is-silent", test_validation_is_silent);

@@ -61,8 +61,8 @@ static int dequantise_behind(FvIntegers *in, FvNode *node, int index, const FvSt
 
 static int become_bytes(FvIntegers *in, FvNode *node, const FvSteps *steps) {
   FvInfer infer = {in->graph, in->err};
-  int result = 0;
-  for (int i = 0; i < node->output_count && result == 0; i++) result = dequantise_behind(in, node, i, steps);
+  int result = 0, outputs = node->op->kind == FV_OP_SPLIT ? node->output_count : 1; /* others are not numbers of the input: indices, masks */
+  for (int i = 0; i < outputs && result == 0; i++) result = dequantise_behind(in, node, i, steps);
   if (result == 0) result = node->op->infer(node, &infer);
   return result < 0 ? result : 1;
 }

@@ -31,6 +31,7 @@ typedef struct FvNodeForm {
   const char *node;  /* a name, or a pattern with * and ? */
   FvWeightForm weights;
   int bits;          /* of FV_WEIGHT_INT: 3 to 8; entries of a codebook: 2 to 256 */
+  bool float_activations; /* it computes in f32, whatever its weights are */
 } FvNodeForm;
 
 typedef struct FvPruneParams {
@@ -58,6 +59,7 @@ typedef struct FvCompressParams {
   int threads;                  /* 0: one per core */
   /* Search (FV_WEIGHT_INT only): bits per node, 3 to 8, the smallest file whose measured loss stays within the budget. */
   double budget;                /* loss of `measure`, in its units; 0: no search */
+  double mean_bits;             /* instead of a budget: bits per node so that weights take no more than so many bits each in the file, on average; 0: no */
   /* How good a model is, larger is better; called on candidates and on the model itself. */
   int (*measure)(void *data, FvModel *model, double *score, FvError *err);
   void *measure_data;

@@ -16,6 +16,7 @@
 #include <fovea/log.h>
 #include <fovea/model.h>
 #include <fovea/plan.h>
+#include <fovea/spool.h>
 #include <fovea/tensor.h>
 #include <fovea/version.h>
 
