@@ -201,7 +201,8 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
   int step = form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
   for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
     for (int l = 0; l < LAYOUTS; l += step)
-      if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, form, &kernel_cases[i], l);
+      if ((!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
+        check_layout(device, path, form, &kernel_cases[i], l);
   if (!device->texel && form <= FV_VK_HALF) check_ways(device, path, form, word);
   fv_vk_device_close(&device);
 }
