@@ -6,7 +6,9 @@
 
 Every engine runs in a process of its own, the same number of frames per round, in turn: A B C A B C … Machines are shared
 and drift; the median over rounds of each round's median is quoted, and ratios are taken round by round. The peers are
-never a dependency: an engine that cannot be imported is left out and said so.
+never a dependency: an engine that cannot be imported is left out and said so. Vulkan beside Vulkan:
+
+    … bench/peers.py --engines fovea:vulkan,ncnn-vulkan --threads 2 --rounds 3 --frames 3 --ncnn-dir DIR MODEL.onnx…
 """
 import argparse
 import json
@@ -42,11 +44,14 @@ def child_openvino(model, threads, frames):
     return lambda: request.infer(feed), frames
 
 
-def child_ncnn(model, threads, frames):
+def child_ncnn(model, threads, frames, vulkan=False):
     import ncnn
     import numpy as np
+    if vulkan and ncnn.get_gpu_count() == 0:
+        sys.exit("this ncnn finds no Vulkan device")
     net = ncnn.Net()
     net.opt.num_threads = threads
+    net.opt.use_vulkan_compute = vulkan
     net.load_param(model)
     net.load_model(model[: -len(".param")] + ".bin")
     shape = json.loads(os.environ["PEER_SHAPE"])
@@ -61,9 +66,16 @@ def child_ncnn(model, threads, frames):
     return run, frames
 
 
+def child_ncnn_vulkan(model, threads, frames):
+    return child_ncnn(model, threads, frames, vulkan=True)
+
+
+CHILDREN = {"onnxruntime": child_onnxruntime, "openvino": child_openvino, "ncnn": child_ncnn, "ncnn-vulkan": child_ncnn_vulkan}
+
+
 def child(engine, model, threads, frames):
-    run, frames = {"onnxruntime": child_onnxruntime, "openvino": child_openvino, "ncnn": child_ncnn}[engine](model, threads, frames)
-    for _ in range(5):
+    run, frames = CHILDREN[engine](model, threads, frames)
+    for _ in range(2 if "vulkan" in engine else 5):  # a slow device's warm-up takes longer than what is measured
         run()
     times = []
     for _ in range(frames):
@@ -78,8 +90,11 @@ def measure(engine, args, model, threads, shape):
     if engine.startswith("fovea"):
         command = [args.fovea, "bench", model, "--threads", str(threads), "--runs", str(args.frames), "--warmup", "5", "--json"]
         environment = dict(os.environ)
-        if ":" in engine:
-            environment["FOVEA_CPU"] = engine.split(":")[1]
+        setting = engine.partition(":")[2]
+        if setting.startswith("vulkan"):
+            command += ["--device", "vulkan", "--precision", setting.partition("-")[2] or "fp32"]
+        elif setting:
+            environment["FOVEA_CPU"] = setting
     else:
         command = [sys.executable, __file__, "--child", engine, model, str(threads), str(args.frames)]
         environment = dict(os.environ, PEER_SHAPE=json.dumps(shape), OMP_NUM_THREADS=str(threads))
@@ -106,14 +121,14 @@ def ncnn_file(directory, model):
 
 
 def compare(args, model, threads):
-    engines = [e for e in args.engines.split(",") if e != "ncnn" or ncnn_file(args.ncnn_dir, model)]
+    engines = [e for e in args.engines.split(",") if not e.startswith("ncnn") or ncnn_file(args.ncnn_dir, model)]
     shape = input_shape(args, model)
     rounds, reasons = {e: [] for e in engines}, {}
     for _ in range(args.rounds):
         for engine in engines:
             if engine in reasons:
                 continue
-            got = measure(engine, args, ncnn_file(args.ncnn_dir, model) if engine == "ncnn" else model, threads, shape)
+            got = measure(engine, args, ncnn_file(args.ncnn_dir, model) if engine.startswith("ncnn") else model, threads, shape)
             if isinstance(got, str):
                 reasons[engine] = got
             else:
@@ -138,7 +153,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+")
     parser.add_argument("--fovea", default="build/tools/fovea")
-    parser.add_argument("--engines", default="fovea,onnxruntime,openvino,ncnn", help="the first is compared with the others; fovea:avx2 masks instruction sets")
+    parser.add_argument("--engines", default="fovea,onnxruntime,openvino,ncnn", help="the first is compared with the others; fovea:avx2 masks instruction sets; fovea:vulkan, fovea:vulkan-fp16 "
+                        "and ncnn-vulkan run on the first Vulkan device")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=20)

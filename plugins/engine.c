@@ -2,7 +2,7 @@
 
 void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from) {
   *to = (FoveaEngineSettings){g_strdup(from->model), g_strdup(from->config), g_strdup(from->labels), g_strdup(from->device),
-                              g_strdup(from->trusted_keys), from->threads, from->signature};
+                              g_strdup(from->trusted_keys), from->threads, from->signature, from->precision};
 }
 
 void fovea_engine_settings_finish(FoveaEngineSettings *settings) {
@@ -25,7 +25,7 @@ FoveaEngine *fovea_engine_new(const FoveaEngineSettings *settings, FvError *err)
     fovea_plan_acquire(settings->model,
                        &fv_model_params(.config = settings->config, .labels = settings->labels, .signature = settings->signature,
                                         .trusted_keys = settings->trusted_keys),
-                       settings->device, settings->threads, err);
+                       &fv_plan_params(.device = settings->device, .threads = settings->threads, .precision = settings->precision), err);
   if (!shared)
     return NULL;
   FoveaEngine *engine = g_new0(FoveaEngine, 1);

@@ -14,6 +14,7 @@ typedef struct FoveaEngineSettings {
   gchar *model, *config, *labels, *device, *trusted_keys;
   gint threads;
   FvSignaturePolicy signature;
+  FvPrecision precision;
 } FoveaEngineSettings;
 
 void fovea_engine_settings_copy(FoveaEngineSettings *to, const FoveaEngineSettings *from);

@@ -62,6 +62,7 @@ enum {
   PROP_SIGNATURE,
   PROP_TRUSTED_KEYS,
   PROP_DEVICE,
+  PROP_PRECISION,
   PROP_FALLBACK,
   PROP_THREADS,
   PROP_THRESHOLD,
@@ -151,6 +152,18 @@ static GType signature_get_type(void) {
   static gsize type;
   if (g_once_init_enter(&type))
     g_once_init_leave(&type, g_enum_register_static("GstFoveaSignaturePolicy", values));
+  return type;
+}
+
+#define PRECISION_TYPE (precision_get_type())
+static GType precision_get_type(void) {
+  static const GEnumValue values[] = {{FV_PRECISION_AUTO, "fp16 on GPUs, fp32 on the CPU and on software devices", "auto"},
+                                      {FV_PRECISION_FP32, "32-bit floats", "fp32"},
+                                      {FV_PRECISION_FP16, "16-bit floats in memory, sums of 32 bits; the CPU computes in fp32", "fp16"},
+                                      {0, NULL, NULL}};
+  static gsize type;
+  if (g_once_init_enter(&type))
+    g_once_init_leave(&type, g_enum_register_static("GstFoveaPrecision", values));
   return type;
 }
 
@@ -268,7 +281,7 @@ static void reload_engine(GstElement *element, gpointer serial_pointer) {
   fovea_engine_free(unused);
 }
 
-/* A change of model, config, labels, signature policy, device or threads: loads anew when an engine is there already. */
+/* A change of model, config, labels, signature policy, device, precision or threads: loads anew when an engine is there already. */
 static void settings_changed(GstFoveaDetect *self) {
   GST_OBJECT_LOCK(self);
   gboolean running = GST_STATE(self) >= GST_STATE_PAUSED;
@@ -1039,6 +1052,12 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
       settings_changed(self);
       break;
     case PROP_DEVICE: replace_string(self, &self->settings.device, value); break;
+    case PROP_PRECISION:
+      g_mutex_lock(&self->lock);
+      self->settings.precision = (FvPrecision)g_value_get_enum(value);
+      g_mutex_unlock(&self->lock);
+      settings_changed(self);
+      break;
     case PROP_THREADS:
       g_mutex_lock(&self->lock);
       self->settings.threads = g_value_get_int(value);
@@ -1073,6 +1092,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_TRUSTED_KEYS: g_value_set_string(value, self->settings.trusted_keys); break;
     case PROP_SIGNATURE: g_value_set_enum(value, self->settings.signature); break;
     case PROP_DEVICE: g_value_set_string(value, self->settings.device); break;
+    case PROP_PRECISION: g_value_set_enum(value, self->settings.precision); break;
     case PROP_THREADS: g_value_set_int(value, self->settings.threads); break;
     case PROP_THRESHOLD: g_value_set_float(value, self->tuning.detect.threshold); break;
     case PROP_IOU_THRESHOLD: g_value_set_float(value, self->tuning.detect.iou_threshold); break;
@@ -1167,6 +1187,9 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
                         "Where to run: auto, cpu, vulkan, vulkan:N or vulkan:NAME; auto is the one that runs the model fastest, measured once and remembered", DEFAULT_DEVICE,
                         flags));
   g_object_class_install_property(
+    class, PROP_PRECISION,
+    g_param_spec_enum("precision", "Precision", "How floats lie in memory and are computed with", PRECISION_TYPE, FV_PRECISION_AUTO, flags));
+  g_object_class_install_property(
     class, PROP_FALLBACK,
     g_param_spec_enum("fallback", "Fallback",
                       "When the device fails while playing: go on with the CPU and post an element message fovea-device-fallback, or end with an error",
@@ -1237,6 +1260,7 @@ static void gst_fovea_detect_class_init(GstFoveaDetectClass *klass) {
   gst_element_class_set_static_metadata(element_class, "Fovea object detector", "Analyzer/Video",
                                         "Finds objects in video and describes them in metadata", "Fovea");
   gst_type_mark_as_plugin_api(POLICY_TYPE, 0);
+  gst_type_mark_as_plugin_api(PRECISION_TYPE, 0);
   gst_type_mark_as_plugin_api(FALLBACK_TYPE, 0);
   gst_type_mark_as_plugin_api(FOVEA_TYPE_META_KIND, 0);
 }

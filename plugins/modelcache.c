@@ -31,13 +31,14 @@ static void append_file(GString *key, const gchar *path) {
   g_free(full);
 }
 
-static gchar *cache_key(const gchar *model, const FvModelParams *params, const gchar *device, gint threads) {
+static gchar *cache_key(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params) {
   GString *key = g_string_new(NULL);
   append_file(key, model);
   append_file(key, params->config);
   append_file(key, params->labels);
   append_file(key, params->trusted_keys);
-  g_string_append_printf(key, "%d|%s|%d", params->signature, device ? device : "auto", threads);
+  g_string_append_printf(key, "%d|%s|%d|%d", params->signature, plan_params->device ? plan_params->device : "auto",
+                         plan_params->precision, plan_params->threads);
   return g_string_free(key, FALSE);
 }
 
@@ -89,15 +90,14 @@ static int warm_up(FoveaSharedPlan *shared, FvError *err) {
   return rc;
 }
 
-static int load(FoveaSharedPlan *shared, const gchar *path, const FvModelParams *params, const gchar *device, gint threads,
-                FvError *err) {
+static int load(FoveaSharedPlan *shared, const gchar *path, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
   FvModel *model = NULL;
   int rc = fv_model_open(path, params, &model, err);
   if (rc < 0)
     return rc;
   rc = check_fit(model, path, err);
   if (rc >= 0)
-    rc = fv_plan_create(model, &fv_plan_params(.device = device, .threads = threads), &shared->plan, err);
+    rc = fv_plan_create(model, plan_params, &shared->plan, err);
   if (rc >= 0)
     rc = warm_up(shared, err);
   if (rc >= 0)
@@ -141,14 +141,13 @@ static gboolean cache_join(gchar *key, FoveaSharedPlan **ret_shared) {
   return made;
 }
 
-FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const gchar *device, gint threads,
-                                    FvError *err) {
+FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
   FoveaSharedPlan *shared;
-  gchar *key = cache_key(model, params, device, threads);
+  gchar *key = cache_key(model, params, plan_params);
   g_mutex_lock(&cache_lock);
   if (cache_join(key, &shared)) {
     g_mutex_unlock(&cache_lock);
-    int rc = load(shared, model, params, device, threads, &shared->err);
+    int rc = load(shared, model, params, plan_params, &shared->err);
     g_mutex_lock(&cache_lock);
     shared->loading = FALSE;
     shared->failed = rc < 0;

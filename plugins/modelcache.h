@@ -1,5 +1,5 @@
 /* Plans shared by elements: as long as somebody holds a plan, the next one who asks for the same model, description, labels,
- * signature policy, device and thread count gets the same one. A file that changed on disk (time or size) is another model. Every function may be
+ * signature policy, device, precision and thread count gets the same one. A file that changed on disk (time or size) is another model. Every function may be
  * called from any thread. */
 #ifndef FOVEA_PLUGINS_MODELCACHE_H
 #define FOVEA_PLUGINS_MODELCACHE_H
@@ -13,9 +13,8 @@ G_BEGIN_DECLS
 typedef struct FoveaSharedPlan FoveaSharedPlan;
 
 /* Loads, or joins those who hold it; a caller who comes while another one loads waits for that one. Returns NULL and err on
- * failure; failures are not remembered. params has no input shapes; its texts, and device, may be NULL. */
-FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const gchar *device, gint threads,
-                                    FvError *err);
+ * failure; failures are not remembered. params has no input shapes, plan_params no flags and constants; their texts may be NULL. */
+FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err);
 /* The plan's device failed: those who hold it still do, and the next one who asks gets another. */
 void fovea_plan_forget(FoveaSharedPlan *shared);
 /* How many hold it. */

@@ -31,12 +31,12 @@ layout(constant_id = 20) const float NUMBER_7 = 0;
 
 vec4 values[CHAIN_INPUTS + CHAIN_OPERATIONS];
 
-float load_one(int at, bool in_weights) { return in_weights ? load_weight(at) : load(at); }
+float load_one(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
 vec4 load_input(int k, int row, int column, int count) {
   bool in_weights = (IN_WEIGHTS >> k & 1) != 0;
   int step = push.strides[k * CHAIN_RANK + 1], at = push.at[k] + row * push.strides[k * CHAIN_RANK] + column * step;
-  if ((ALIGNED >> k + 1 & 1) != 0) return in_weights ? load_weight4(at) : load4(at); /* past the end lies slack */
+  if ((ALIGNED >> k + 1 & 1) != 0) return in_weights ? load_constant4(at) : load4(at); /* past the end lies slack */
   float first = load_one(at, in_weights);
   if (step == 0) return vec4(first);
   return vec4(first, count > 1 ? load_one(at + step, in_weights) : 0, count > 2 ? load_one(at + 2 * step, in_weights) : 0,

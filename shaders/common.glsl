@@ -1,8 +1,16 @@
-/* What every shader begins with: bindings, loads, stores, activations. Positions count floats from the start of the arena or of the weights.
+/* What every shader begins with: bindings, loads, stores, activations. Positions count elements from the start of the arena or of the weights.
  *
- * FV_TEXEL chooses at build time how memory is reached, and every shader is built both ways: through texel buffers (software devices run loads and stores
- * of storage buffers lane by lane) or through storage buffers. Within one dispatch nothing is read that it writes. */
+ * Every shader is built for both ways in which memory is reached. FV_TEXEL: through texel buffers, because software devices run loads and stores of storage
+ * buffers lane by lane; else through storage buffers. Those that shaders.list marks so are built in other forms too: with FV_HALF what is
+ * computed and what kernels pack lies as fp16, while shaders go on computing in fp32. FV_NARROW and FV_WIDEN are the two halves of that: results are
+ * fp16, or what is read is. Within one dispatch nothing is read that it writes. */
 #extension GL_EXT_control_flow_attributes : require
+#if defined FV_HALF || defined FV_WIDEN
+#define LOADS_HALF
+#endif
+#if defined FV_HALF || defined FV_NARROW
+#define STORES_HALF
+#endif
 
 layout(local_size_x_id = 0) in;
 
@@ -10,32 +18,79 @@ layout(set = 0, binding = 0) buffer Arena { float arena[]; };
 layout(set = 0, binding = 0) buffer ArenaVec4 { vec4 arena_vec4[]; };
 layout(set = 0, binding = 1) readonly buffer Weights { float weights[]; };
 layout(set = 0, binding = 1) readonly buffer WeightsVec4 { vec4 weights_vec4[]; };
-layout(set = 0, binding = 2) uniform samplerBuffer arena_texel4;
-layout(set = 0, binding = 3) uniform samplerBuffer arena_texel1;
 layout(set = 0, binding = 4) uniform samplerBuffer weights_texel4;
 layout(set = 0, binding = 5) uniform samplerBuffer weights_texel1;
+#ifdef FV_TEXEL
+#ifdef LOADS_HALF
+layout(set = 0, binding = 8) uniform samplerBuffer arena_texel4;
+layout(set = 0, binding = 9) uniform samplerBuffer arena_texel1;
+layout(set = 0, binding = 10) uniform samplerBuffer packed_texel4;
+layout(set = 0, binding = 11) uniform samplerBuffer packed_texel1;
+#else
+layout(set = 0, binding = 2) uniform samplerBuffer arena_texel4;
+#define arena_texel1 scratch_texel1
+#define packed_texel4 weights_texel4
+#define packed_texel1 weights_texel1
+#endif
+layout(set = 0, binding = 3) uniform samplerBuffer scratch_texel1;
+#ifdef STORES_HALF
+layout(set = 0, binding = 12, rgba16f) uniform writeonly imageBuffer arena_image4;
+layout(set = 0, binding = 13, r16f) uniform writeonly imageBuffer arena_image1;
+#else
+layout(set = 0, binding = 6, rgba32f) uniform writeonly imageBuffer arena_image4;
+layout(set = 0, binding = 7, r32f) uniform writeonly imageBuffer arena_image1;
+#endif
+#elif defined LOADS_HALF || defined STORES_HALF
+#extension GL_EXT_shader_16bit_storage : require
+layout(set = 0, binding = 0) buffer ArenaHalf { float16_t arena_half[]; };
+layout(set = 0, binding = 0) buffer ArenaHalf4 { f16vec4 arena_half4[]; };
+layout(set = 0, binding = 1) readonly buffer WeightsHalf { float16_t weights_half[]; };
+layout(set = 0, binding = 1) readonly buffer WeightsHalf4 { f16vec4 weights_half4[]; };
+#endif
 
-/* load4 takes positions that are multiples of four. */
+/* The …4 take positions that are multiples of four. Weights are what kernels packed; constants are what stays fp32 whatever the activations are: as the model has
+ * it, or packed where it is too little to save anything. Scratch is fp32 too. */
 #ifdef FV_TEXEL
 float load(int at) { return texelFetch(arena_texel1, at).x; }
 vec4 load4(int at) { return texelFetch(arena_texel4, at >> 2); }
-float load_weight(int at) { return texelFetch(weights_texel1, at).x; }
-vec4 load_weight4(int at) { return texelFetch(weights_texel4, at >> 2); }
+float load_weight(int at) { return texelFetch(packed_texel1, at).x; }
+vec4 load_weight4(int at) { return texelFetch(packed_texel4, at >> 2); }
+float load_constant(int at) { return texelFetch(weights_texel1, at).x; }
+vec4 load_constant4(int at) { return texelFetch(weights_texel4, at >> 2); }
+float load_scratch(int at) { return texelFetch(scratch_texel1, at).x; }
+#ifdef STORES_HALF
+/* What fp16 holds that is nearest, halves to even: stores may cut instead, and such errors have one sign and add up. */
+vec4 rounded(vec4 x) {
+  uvec4 bits = floatBitsToUint(x);
+  return mix(uintBitsToFloat((bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u), x, isnan(x));
+}
+#else
+#define rounded(x) (x)
+#endif
+void store(int at, float value) { imageStore(arena_image1, at, rounded(vec4(value))); }
+void store4(int at, vec4 value) { imageStore(arena_image4, at >> 2, rounded(value)); }
+#else
+#ifdef LOADS_HALF
+float load(int at) { return float(arena_half[at]); }
+vec4 load4(int at) { return vec4(arena_half4[at >> 2]); }
+float load_weight(int at) { return float(weights_half[at]); }
+vec4 load_weight4(int at) { return vec4(weights_half4[at >> 2]); }
 #else
 float load(int at) { return arena[at]; }
 vec4 load4(int at) { return arena_vec4[at >> 2]; }
 float load_weight(int at) { return weights[at]; }
 vec4 load_weight4(int at) { return weights_vec4[at >> 2]; }
 #endif
-
-#ifdef FV_TEXEL
-layout(set = 0, binding = 6, rgba32f) uniform writeonly imageBuffer arena_image4;
-layout(set = 0, binding = 7, r32f) uniform writeonly imageBuffer arena_image1;
-void store(int at, float value) { imageStore(arena_image1, at, vec4(value)); }
-void store4(int at, vec4 value) { imageStore(arena_image4, at >> 2, value); }
+#ifdef STORES_HALF
+void store(int at, float value) { arena_half[at] = float16_t(value); }
+void store4(int at, vec4 value) { arena_half4[at >> 2] = f16vec4(value); }
 #else
 void store(int at, float value) { arena[at] = value; }
 void store4(int at, vec4 value) { arena_vec4[at >> 2] = value; }
+#endif
+float load_constant(int at) { return weights[at]; }
+vec4 load_constant4(int at) { return weights_vec4[at >> 2]; }
+float load_scratch(int at) { return arena[at]; }
 #endif
 /* The first `count` (1 to 4) of four floats. */
 void store_some(int at, vec4 value, int count) {

@@ -8,7 +8,11 @@
 
 layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const bool RESIDUAL = false;
-layout(constant_id = 3) const bool X_ALIGNED = false; /* pixels begin at multiples of four floats, channels follow each other */
+layout(constant_id = 3) const int X_CHANNELS = 0; /* how they lie, and pixels at multiples of four apart */
+#define ANYHOW 0
+#define ALIGNED 1 /* one after the other from a multiple of four on */
+#define EVEN 2    /* every other one, from a multiple of four on */
+#define ODD 3     /* the others */
 layout(constant_id = 4) const bool Y_ALIGNED = false;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
@@ -19,6 +23,7 @@ layout(constant_id = 10) const int DY = 1;
 layout(constant_id = 11) const int DX = 1;
 layout(constant_id = 12) const int TOP = 0;
 layout(constant_id = 13) const int LEFT = 0;
+layout(constant_id = 14) const bool FULL_WEIGHTS = false; /* they stay fp32 whatever the activations are */
 
 const int VECS = CHANNELS / 4;
 vec4 acc[PIXELS * VECS];
@@ -26,8 +31,12 @@ vec4 acc[PIXELS * VECS];
 void multiply(int at[PIXELS], int w, int c, bvec4 used) {
   vec4 x[PIXELS];
   [[unroll]] for (int p = 0; p < PIXELS; p++) {
-    if (X_ALIGNED) {
+    if (X_CHANNELS == ALIGNED) {
       x[p] = load4(at[p] + c);
+    } else if (X_CHANNELS == EVEN || X_CHANNELS == ODD) {
+      int from = at[p] + c * 2 - (X_CHANNELS == ODD ? 1 : 0);
+      vec4 low = load4(from), high = load4(from + 4);
+      x[p] = X_CHANNELS == EVEN ? vec4(low.xz, high.xz) : vec4(low.yw, high.yw);
     } else {
       int step = push.x_channel, from = at[p] + c * step;
       x[p] = vec4(load(from), used.y ? load(from + step) : 0, used.z ? load(from + 2 * step) : 0, used.w ? load(from + 3 * step) : 0);
@@ -36,7 +45,8 @@ void multiply(int at[PIXELS], int w, int c, bvec4 used) {
   }
   [[unroll]] for (int i = 0; i < 4; i++) {
     [[unroll]] for (int v = 0; v < VECS; v++) {
-      vec4 weight = load_weight4(w + i * CHANNELS + v * 4);
+      int at_weight = w + i * CHANNELS + v * 4;
+      vec4 weight = FULL_WEIGHTS ? load_constant4(at_weight) : load_weight4(at_weight);
       [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = fma(vec4(x[p][i]), weight, acc[p * VECS + v]);
     }
   }
@@ -91,7 +101,7 @@ void main() {
 
   int bias = push.b_at + group_tile * CHANNELS;
   [[unroll]] for (int v = 0; v < VECS; v++) {
-    vec4 b = load_weight4(bias + v * 4);
+    vec4 b = load_constant4(bias + v * 4);
     [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = b;
   }
 
@@ -104,7 +114,7 @@ void main() {
       [[unroll]] for (int p = 0; p < PIXELS; p++) {
         int iy = in_y[p] + ky * DY, ix = in_x[p] + kx * DX;
         bool inside = KH * KW == 1 && TOP == 0 && LEFT == 0 || uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
-        at[p] = inside ? in_at[p] + iy * push.x_row + ix * push.x_pixel : push.zeros_at;
+        at[p] = inside ? in_at[p] + iy * push.x_row + ix * push.x_pixel : push.zeros_at + (X_CHANNELS == ODD ? 1 : 0);
       }
       for (int c = 0; c < whole; c += 4) {
         multiply(at, w, c, bvec4(true));

@@ -31,7 +31,7 @@ void main() {
 
   vec4 acc[PIXELS * VECS];
   [[unroll]] for (int v = 0; v < VECS; v++) {
-    vec4 bias = load_weight4(push.b_at + tile * CHANNELS + v * 4);
+    vec4 bias = load_constant4(push.b_at + tile * CHANNELS + v * 4);
     [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = bias;
   }
   int left = x * SX - LEFT, w = push.w_at + tile * KH * KW * INPUTS * CHANNELS;
@@ -49,7 +49,7 @@ void main() {
     }
     [[unroll]] for (int k = 0; k < KW * INPUTS; k++) {
       [[unroll]] for (int v = 0; v < VECS; v++) {
-        vec4 weight = load_weight4(w + v * 4);
+        vec4 weight = load_constant4(w + v * 4);
         [[unroll]] for (int p = 0; p < PIXELS; p++) {
           int at = p * SX * INPUTS + k + PHASE;
           acc[p * VECS + v] = fma(vec4(run[at / 4][at % 4]), weight, acc[p * VECS + v]);

@@ -34,7 +34,7 @@ void main() {
   int image = divide(image_row, push.out_height), y = image_row - image * push.out_height;
 
   vec4 acc[PIXELS];
-  vec4 bias = load_weight4(push.b_at + c);
+  vec4 bias = load_constant4(push.b_at + c);
   [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p] = bias;
   int left = x * SX - LEFT, base = push.x_at + image * push.x_image + c, zeros = push.zeros_at + c;
   [[unroll]] for (int ky = 0; ky < KH; ky++) {
@@ -46,7 +46,7 @@ void main() {
       row[i] = load_pixel(inside ? base + iy * push.x_row + (left + i) * push.x_pixel : zeros);
     }
     [[unroll]] for (int kx = 0; kx < KW; kx++) {
-      vec4 weight = load_weight4(push.w_at + (ky * KW + kx) * quads * 4 + c);
+      vec4 weight = load_constant4(push.w_at + (ky * KW + kx) * quads * 4 + c);
       [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p] = fma(row[p * SX + kx * DX], weight, acc[p]);
     }
   }

@@ -33,7 +33,7 @@ layout(constant_id = 20) const int DEPTH = 1; /* of the input */
 layout(constant_id = 21) const int HEIGHT = 1;
 layout(constant_id = 22) const int WIDTH = 1;
 
-float load_parameter(int at, int where) { return where == IN_ARENA ? load(at) : load_weight(at); }
+float load_parameter(int at, int where) { return where == IN_ARENA ? load(at) : load_constant(at); }
 
 /* steps: from the first output to the others; outputs behind the last repeat it */
 vec4 load_four(int at, ivec4 steps) {
@@ -68,7 +68,7 @@ void main() {
   int left = min(push.outputs - first, 4), output_at = group * push.outputs + first;
   ivec4 steps = min(ivec4(0, 1, 2, 3), ivec4(left - 1));
   vec4 sum = vec4(0);
-  if (BIAS == PACKED) sum = load_weight4(push.b_at + group * fours * 4 + first);
+  if (BIAS == PACKED) sum = load_constant4(push.b_at + group * fours * 4 + first);
   if (BIAS == IN_ARENA || BIAS == IN_WEIGHTS) [[unroll]] for (int i = 0; i < 4; i++) sum[i] = load_parameter(push.b_at + output_at + steps[i], BIAS);
 
   int w_base = push.w_at, x_base = push.x_at + image * push.x_strides[0] + group * push.channels * push.x_strides[1];

@@ -16,10 +16,10 @@ layout(constant_id = 7) const bool A_IN_WEIGHTS = false;
 layout(constant_id = 8) const bool B_IN_WEIGHTS = false;
 layout(constant_id = 9) const bool BINARY = false;
 
-float load_from(int at, bool in_weights) { return in_weights ? load_weight(at) : load(at); }
+float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
 vec4 load_four(int at, int stride, int count, bool aligned, bool in_weights) {
-  if (aligned) return in_weights ? load_weight4(at) : load4(at); /* past the end lies slack */
+  if (aligned) return in_weights ? load_constant4(at) : load4(at); /* past the end lies slack */
   float first = load_from(at, in_weights);
   if (stride == 0) return vec4(first);
   return vec4(first, count > 1 ? load_from(at + stride, in_weights) : 0, count > 2 ? load_from(at + 2 * stride, in_weights) : 0,

@@ -12,8 +12,9 @@ layout(constant_id = 4) const bool MEAN_IN_WEIGHTS = false;
 layout(constant_id = 5) const bool FACTOR_IN_WEIGHTS = false;
 layout(constant_id = 6) const bool SCALE_IN_WEIGHTS = false;
 layout(constant_id = 7) const bool BIAS_IN_WEIGHTS = false;
+layout(constant_id = 8) const bool IN_SCRATCH = false; /* mean and factor */
 
-float load_from(int at, bool in_weights) { return in_weights ? load_weight(at) : load(at); }
+float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
 void main() {
   int id = invocation();
@@ -34,9 +35,10 @@ void main() {
     int i = first + k;
     if (i >= inner) return;
     int m = mean + i * push.mean_strides[last], s = scale + i * push.scale_strides[last];
-    float factor = load_from(push.factor_at + m, FACTOR_IN_WEIGHTS);
+    float factor = IN_SCRATCH ? load_scratch(push.factor_at + m) : load_from(push.factor_at + m, FACTOR_IN_WEIGHTS);
+    float middle = IN_SCRATCH ? load_scratch(push.mean_at + m) : load_from(push.mean_at + m, MEAN_IN_WEIGHTS);
     if (VARIANCE) factor = inversesqrt(factor + push.epsilon);
-    float value = (load(x + i * push.x_strides[last]) - load_from(push.mean_at + m, MEAN_IN_WEIGHTS)) * factor * load_from(push.scale_at + s, SCALE_IN_WEIGHTS);
+    float value = (load(x + i * push.x_strides[last]) - middle) * factor * load_from(push.scale_at + s, SCALE_IN_WEIGHTS);
     if (HAS_BIAS) value += load_from(push.bias_at + s, BIAS_IN_WEIGHTS);
     store(y + i * push.y_strides[last], activate(ACTIVATION, vec4(value), push.alpha, push.beta).x);
   }

@@ -16,11 +16,11 @@ layout(constant_id = 8) const bool B_IN_WEIGHTS = false;
 layout(constant_id = 9) const bool C_IN_WEIGHTS = false;
 layout(constant_id = 10) const bool B_ALIGNED = false; /* fours of columns begin at multiples of four and follow each other */
 
-float load_from(int at, bool in_weights) { return in_weights ? load_weight(at) : load(at); }
+float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
 /* steps: from the first column to the others; columns behind the last repeat it */
 vec4 load_row(int at, ivec4 steps) {
-  if (B_ALIGNED) return B_IN_WEIGHTS ? load_weight4(at) : load4(at);
+  if (B_ALIGNED) return B_IN_WEIGHTS ? load_constant4(at) : load4(at);
   return vec4(load_from(at, B_IN_WEIGHTS), load_from(at + steps.y, B_IN_WEIGHTS), load_from(at + steps.z, B_IN_WEIGHTS), load_from(at + steps.w, B_IN_WEIGHTS));
 }
 

@@ -27,11 +27,11 @@ void main() {
 
   vec4 sum = vec4(0);
   for (int i = 0; i < ROWS; i++) {
-    int row_tap = push.rows_at + (y * ROWS + i) * 2, iy = int(load_weight(row_tap));
-    float row_weight = load_weight(row_tap + 1);
+    int row_tap = push.rows_at + (y * ROWS + i) * 2, iy = int(load_constant(row_tap));
+    float row_weight = load_constant(row_tap + 1);
     for (int j = 0; j < COLUMNS; j++) {
-      int tap = push.columns_at + (x * COLUMNS + j) * 2, ix = int(load_weight(tap));
-      float weight = row_weight * load_weight(tap + 1);
+      int tap = push.columns_at + (x * COLUMNS + j) * 2, ix = int(load_constant(tap));
+      float weight = row_weight * load_constant(tap + 1);
       vec4 v = iy < 0 || ix < 0 ? vec4(push.outside) : load_pixel(base + iy * push.x_row + ix * push.x_pixel);
       sum = ROWS * COLUMNS == 1 ? v : fma(v, vec4(weight), sum);
     }

@@ -123,6 +123,7 @@ static void print_json(const Bench *it, bool profile) {
   fv_json_string(&json, "model", fv_model_info(it->model).path);
   fv_json_string(&json, "device", info.device);
   fv_json_string(&json, "instructions", info.instructions);
+  fv_json_string(&json, "precision", fv_precision_name(info.precision));
   fv_json_int(&json, "threads", info.threads);
   fv_json_int(&json, "runs", it->runs);
   fv_json_number(&json, "load_ms", it->load_ms, 3);
@@ -155,7 +156,7 @@ static void print_profile(const Bench *it, int steps) {
 static void print_text(const Bench *it, bool profile) {
   FvPlanInfo info = fv_plan_info(it->plan);
   printf("%-8s %s\n", "model", fv_model_info(it->model).path);
-  printf("%-8s %s (%s), %d threads\n", "device", info.device, info.instructions, info.threads);
+  printf("%-8s %s (%s, %s), %d threads\n", "device", info.device, info.instructions, fv_precision_name(info.precision), info.threads);
   printf("%-8s %.1f ms\n", "load", it->load_ms);
   printf("%-8s p50 %.3f ms, p95 %.3f ms, min %.3f ms over %d runs (%.2f GMAC/s)\n", "run", percentile(it, 50), percentile(it, 95), it->run_ms[0], it->runs,
          it->run_ms[0] > 0 ? (double)info.macs / it->run_ms[0] / 1e6 : 0);

@@ -14,6 +14,7 @@ int fv_command_keygen(int argc, char **argv);
 int fv_command_run(int argc, char **argv);
 int fv_command_sign(int argc, char **argv);
 int fv_command_spool(int argc, char **argv);
+int fv_command_tune(int argc, char **argv);
 int fv_command_verify(int argc, char **argv);
 
 #endif

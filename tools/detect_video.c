@@ -51,6 +51,7 @@ static void add_detector(GPtrArray *chain, const FvDetectJob *job) {
   set_text(step, "signature", job->options.signature);
   set_text(step, "trusted-keys", job->options.trusted_keys);
   set_text(step, "device", job->options.device);
+  set_text(step, "precision", job->options.precision);
   set_number(step, "threads", job->options.threads);
   set_number(step, "threshold", job->threshold);
   set_number(step, "iou-threshold", job->iou_threshold);

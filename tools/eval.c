@@ -122,7 +122,8 @@ static int load(Evaluation *it, const Settings *settings, const FvModelOptions *
   if (result == FV_EXIT_OK) result = fv_model_expect_detector(command, it->model);
   if (result != FV_EXIT_OK) return result;
   it->measure = (FvMeasure){.threshold = settings->threshold, .iou_threshold = settings->iou_threshold, .max_detections = settings->max_detections,
-                            .device = options->device, .threads = options->threads, .progress = "pictures"};
+                            .device = options->device, .threads = options->threads, .progress = "pictures",
+                            .precision = options->precision ? (FvPrecision)fv_precision_from_name(options->precision) : FV_PRECISION_AUTO};
   if (settings->truth_model) return load_truth(it, settings, options);
   it->measure.folder = g_strdup(settings->images);
   it->measure.coco = fv_coco_read(settings->annotations, &err);

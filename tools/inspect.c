@@ -101,6 +101,7 @@ static void json_plan(FvJson *json, const Inspection *it) {
   fv_json_string(json, "device", info.device);
   fv_json_string(json, "device_choice", info.choice);
   fv_json_string(json, "instructions", info.instructions);
+  fv_json_string(json, "precision", fv_precision_name(info.precision));
   fv_json_int(json, "threads", info.threads);
   fv_json_int(json, "macs", info.macs);
   fv_json_int(json, "weight_bytes", info.weight_bytes);
@@ -193,7 +194,7 @@ static void print_plan(const Inspection *it) {
   printf("%-12s %.1f million multiply-accumulates a run\n", "work", (double)info.macs / 1e6);
   printf("%-12s %lld bytes of weights shared by all sessions, %lld bytes a session", "memory", (long long)info.weight_bytes, (long long)info.session_bytes);
   if (info.staging_bytes) printf(" (%lld of them to and from the device)", (long long)info.staging_bytes);
-  printf("\n%-12s %s (%s), %d threads, %d steps", "device", info.device, info.instructions, info.threads, info.step_count);
+  printf("\n%-12s %s (%s, %s), %d threads, %d steps", "device", info.device, info.instructions, fv_precision_name(info.precision), info.threads, info.step_count);
   if (*info.choice) printf("; auto knows: %s", info.choice);
   printf("\n\n");
   printf("%4s  %-28s %-32s %-22s %9s  %s\n", "step", "operation", "kernel", "output", "MMAC", "name");
@@ -244,6 +245,7 @@ int fv_command_inspect(int argc, char **argv) {
   }
   if (result == FV_EXIT_OK) {
     FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = FV_PLAN_NO_MEASURE | (reference ? FV_PLAN_REFERENCE : 0)};
+    if (options.precision) params.precision = (FvPrecision)fv_precision_from_name(options.precision);
     int code = fv_plan_create(it.model, &params, &it.plan, &err);
     if (code == FV_ERR_DEVICE) result = fv_fail(usage.command, "%s", err.message); /* what was asked for, not the model */
     it.plan_error = code < 0 ? err.message : NULL;

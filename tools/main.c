@@ -20,6 +20,7 @@ static const struct {
   {"inspect", "show what a model is: inputs, outputs, operators, memory, kernels", fv_command_inspect},
   {"eval", "measure a detector's mAP on annotated pictures", fv_command_eval},
   {"bench", "measure load time, latency and memory of a model", fv_command_bench},
+  {"tune", "find the fastest shaders for a model on a Vulkan device, and keep them", fv_command_tune},
   {"compress", "write a model into one .fovea file", fv_command_compress},
   {"keygen", "make a key to sign models with", fv_command_keygen},
   {"sign", "sign a .fovea file", fv_command_sign},

@@ -53,7 +53,7 @@ static int map_labels(Pass *it, const FvModel *model, FvError *err) {
 
 static int open_session(Pass *it, FvModel *model, FvError *err) {
   const FvMeasure *m = it->measure;
-  FvPlanParams params = {.device = m->device, .threads = m->threads};
+  FvPlanParams params = {.device = m->device, .threads = m->threads, .precision = m->precision};
   int result = map_labels(it, model, err);
   if (result == 0) result = fv_plan_create(model, &params, &it->plan, err);
   if (result == 0) result = fv_session_create(it->plan, &it->session, err);

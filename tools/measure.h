@@ -18,6 +18,7 @@ typedef struct FvMeasure {
   int max_detections;        /* per picture; 0: 100 */
   const char *device;        /* as in FvPlanParams; borrowed */
   int threads;
+  FvPrecision precision;
   const char *progress;      /* what the bar shows; NULL: none */
   gboolean keeps_pictures;   /* decoded, up to 256 MiB of them: for measures that are taken many times */
   FvPicture *kept;           /* by image */

@@ -68,6 +68,7 @@ void fv_model_options_finish(FvModelOptions *options) {
   g_free(options->config);
   g_free(options->labels);
   g_free(options->device);
+  g_free(options->precision);
   g_free(options->signature);
   g_free(options->trusted_keys);
   g_strfreev(options->input_shapes);
@@ -97,6 +98,8 @@ int fv_model_options_check(const FvModelOptions *options, const char *command) {
     return fv_fail_usage(command, "--threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, options->threads);
   if (options->device != NULL && !fv_config_device_is_valid(options->device))
     return fv_fail_usage(command, "--device '%s' is unknown; it is one of auto, cpu, vulkan, vulkan:N, vulkan:NAME", options->device);
+  if (options->precision && fv_precision_from_name(options->precision) < 0)
+    return fv_fail_usage(command, "--precision '%s' is unknown; it is one of auto, fp32, fp16", options->precision);
   if (!options->signature || fv_signature_policy_from_name(options->signature) >= 0) return FV_EXIT_OK;
   return fv_fail_usage(command, "--signature '%s' is not off, warn or require", options->signature);
 }
@@ -130,6 +133,7 @@ int fv_model_options_plan(const FvModelOptions *options, const char *command, Fv
                           int constant_count, FvPlan **plan) {
   FvError err;
   FvPlanParams params = {.device = options->device, .threads = options->threads, .flags = flags, .constants = constants, .constant_count = constant_count};
+  if (options->precision) params.precision = (FvPrecision)fv_precision_from_name(options->precision);
   int code = fv_plan_create(model, &params, plan, &err);
   if (code == FV_ERR_INVALID) return fv_fail_usage(command, "%s", err.message);
   return code < 0 ? fv_fail(command, "%s", err.message) : FV_EXIT_OK;

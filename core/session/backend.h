@@ -6,17 +6,16 @@
 #define FOVEA_SESSION_BACKEND_H
 
 #include <fovea/frame.h>
+#include <fovea/plan.h>
 
 #include "ir/op.h"
 #include "vision/preprocess.h"
 
-typedef struct FvPlan FvPlan;
 typedef struct FvStep FvStep;
-typedef struct FvSession FvSession;
 
 typedef struct FvBackend {
   const char *name; /* what the device parameter is, or starts with before a colon */
-  int (*open)(FvPlan *plan, const char *which, FvError *err); /* which: what follows the colon, or NULL; sets device_id */
+  int (*open)(FvPlan *plan, const char *which, FvError *err); /* which: what follows the colon, or NULL; sets device_id, and precision from what was asked for */
   void (*close)(FvPlan *plan);
   /* The best kernel for a step, or NULL. Tensors are as planned, data only of constants. */
   const void *(*select)(const FvPlan *plan, const FvKernelQuery *query);
@@ -27,6 +26,8 @@ typedef struct FvBackend {
   /* Buffers have their offsets. Sets the plan's instructions, weight_bytes, session_bytes and staging_bytes. */
   int (*finish)(FvPlan *plan, FvError *err);
   const char *(*kernel_name)(const FvStep *step);
+  /* fv_plan_tune; NULL: there is nothing to choose. */
+  int (*tune)(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
   /* Buffers of one caller; sets the data of session->tensors for inputs and outputs (slots that hold no constant). */
   int (*session_open)(FvSession *session, FvError *err);
   void (*session_close)(FvSession *session);

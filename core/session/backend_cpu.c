@@ -23,6 +23,7 @@ static int cpu_open(FvPlan *plan, const char *which, FvError *err) {
   if (which) return fv_error_set(err, FV_ERR_INVALID, "device 'cpu:%s' is unknown; there is one 'cpu'", which);
   strcpy(plan->device_id, "cpu");
   plan->cpu = fv_cpu_flags();
+  plan->precision = FV_PRECISION_FP32;
   return 0;
 }
 

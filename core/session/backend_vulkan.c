@@ -9,13 +9,21 @@ typedef struct VulkanPlan {
   FvVkProgram *program;
 } VulkanPlan;
 
+static int choose_precision(FvPlan *plan, const FvVkDevice *device, FvError *err) {
+  bool takes_half = fv_vk_device_takes_half(device);
+  if (plan->precision == FV_PRECISION_FP16 && !takes_half)
+    return fv_error_set(err, FV_ERR_DEVICE, "device '%s' has no 16-bit storage, which fp16 takes; use precision fp32", fv_vk_device_id(device));
+  if (plan->precision == FV_PRECISION_AUTO) plan->precision = takes_half && !fv_vk_device_is_software(device) ? FV_PRECISION_FP16 : FV_PRECISION_FP32;
+  return 0;
+}
+
 static int vulkan_open(FvPlan *plan, const char *which, FvError *err) {
   if (plan->flags & FV_PLAN_REFERENCE) return fv_error_set(err, FV_ERR_INVALID, "reference kernels run on device 'cpu' only");
   VulkanPlan *state = plan->state = calloc(1, sizeof *state);
   if (!state) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_vk_device_open(which, &state->device, err);
   if (result == 0) strncpy(plan->device_id, fv_vk_device_id(state->device), sizeof plan->device_id - 1);
-  return result;
+  return result < 0 ? result : choose_precision(plan, state->device, err);
 }
 
 static void vulkan_close(FvPlan *plan) {
@@ -86,6 +94,18 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   return 0;
 }
 
+static int vulkan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  VulkanPlan *state = plan->state;
+  FvVkStep *steps = calloc((size_t)plan->step_count + 1, sizeof *steps);
+  FvVkProgramParams params;
+  FvVkOperand *operands = steps ? collect_operands(plan, steps, &params) : NULL;
+  bool texel = fv_vk_program_is_texel(state->program);
+  int result = operands ? fv_vk_tune(state->device, &params, texel, tell, data, tuning, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  free(operands);
+  free(steps);
+  return result;
+}
+
 static const char *vulkan_kernel_name(const FvStep *step) { return fv_vk_kernel_name(step->kernel); }
 
 static int vulkan_session_open(FvSession *session, FvError *err) {
@@ -154,6 +174,6 @@ static bool vulkan_imports_dma(const FvSession *session) { return fv_vk_device_i
 
 const FvBackend fv_backend_vulkan = {
   .name = "vulkan", .open = vulkan_open, .close = vulkan_close, .select = vulkan_select, .prepare = vulkan_prepare, .combine = fv_vulkan_combine, .finish = vulkan_finish,
-  .kernel_name = vulkan_kernel_name, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
+  .kernel_name = vulkan_kernel_name, .tune = vulkan_tune, .session_open = vulkan_session_open, .session_close = vulkan_session_close, .session_run = vulkan_session_run,
   .frame_in = fv_vulkan_frame_in, .imports_dma = vulkan_imports_dma, .locate = fv_vulkan_locate, .run_chosen = fv_vulkan_run_chosen,
 };

@@ -49,7 +49,7 @@ bool fv_choice_key(const FvModel *model, const FvPlanParams *params, uint8_t key
   }
   add_constants(&state, params);
   add(&state, &(int[]){params->threads, fv_cpu_core_count()}, 2 * sizeof(int));
-  add(&state, &(unsigned){params->flags & FV_PLAN_NO_FUSION}, sizeof(unsigned));
+  add(&state, &(unsigned[]){params->flags & FV_PLAN_NO_FUSION, (unsigned)params->precision}, 2 * sizeof(unsigned));
   add_text(&state, fv_cpu_name());
   add_text(&state, features);
   crypto_generichash_final(&state, key, FV_CHOICE_KEY_BYTES);

@@ -61,6 +61,7 @@ static int record_ends(FvPlan *plan, FvError *err) {
 static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
+  if (result == 0 && plan->precision == FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);
   if (result == 0) result = fv_plan_compile(plan, err);
@@ -69,6 +70,7 @@ static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
 }
 
 int fv_plan_params_check(const FvPlanParams *params, FvError *err) {
+  if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
   if (params->threads >= 0 && params->threads <= FV_MAX_THREADS) return 0;
   return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
 }
@@ -87,6 +89,7 @@ int fv_plan_create_on(FvModel *model, const FvPlanParams *params, const char *de
   int cores = fv_cpu_core_count();
   made->threads = params->threads ? params->threads : cores < FV_MAX_THREADS ? cores : FV_MAX_THREADS;
   made->flags = params->flags;
+  made->precision = params->precision;
   int result = backend->open(made, which, err);
   if (result == 0) result = build(made, params, err);
   if (result < 0)
@@ -111,6 +114,12 @@ int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, Fv
   return result < 0 && is_auto(params->device) && !(params->flags & FV_PLAN_REFERENCE) ? fv_error_prefix(err, "FOVEA_DEVICE") : result;
 }
 
+int fv_plan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  *tuning = (FvTuning){0};
+  if (plan->backend->tune) return plan->backend->tune(plan, tell, data, tuning, err);
+  return fv_error_set(err, FV_ERR_UNSUPPORTED, "device '%s' has nothing to tune; only Vulkan devices have", plan->device_id);
+}
+
 FvPlan *fv_plan_ref(FvPlan *plan) {
   if (plan) atomic_fetch_add(&plan->references, 1);
   return plan;
@@ -130,11 +139,22 @@ void fv_plan_destroy(FvPlan **plan) {
   free(old);
 }
 
+static const char *const precisions[] = {[FV_PRECISION_AUTO] = "auto", [FV_PRECISION_FP32] = "fp32", [FV_PRECISION_FP16] = "fp16"};
+enum { PRECISIONS = sizeof precisions / sizeof precisions[0] };
+
+int fv_precision_from_name(const char *name) {
+  for (int i = 0; name && i < PRECISIONS; i++)
+    if (strcmp(name, precisions[i]) == 0) return i;
+  return -1;
+}
+
+const char *fv_precision_name(FvPrecision precision) { return (unsigned)precision < PRECISIONS ? precisions[precision] : "unknown"; }
+
 FvModel *fv_plan_model(const FvPlan *plan) { return plan->model; }
 
 FvPlanInfo fv_plan_info(const FvPlan *plan) {
   return (FvPlanInfo){
-    .device = plan->device_id, .choice = plan->choice, .instructions = plan->instructions, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
+    .device = plan->device_id, .choice = plan->choice, .instructions = plan->instructions, .precision = plan->precision, .threads = plan->threads, .step_count = plan->step_count, .macs = plan->macs,
     .weight_bytes = plan->weight_bytes, .session_bytes = plan->session_bytes, .staging_bytes = plan->staging_bytes,
   };
 }

@@ -39,6 +39,7 @@ struct FvPlan {
   int64_t macs, weight_bytes, session_bytes, staging_bytes;
   int threads;
   unsigned flags;    /* FvPlanFlags */
+  FvPrecision precision; /* as asked for; after open as it is */
   const char *instructions;
   /* CPU */
   unsigned cpu;      /* FvCpuFlags that kernels may use */

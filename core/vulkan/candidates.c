@@ -62,7 +62,7 @@ int fv_vk_candidates_prepare(FvVkCandidates *out, const FvVkProgram *program, co
   out->entry_words = 1 + (out->gathers ? widest : 0);
   out->entries_at = CANDIDATES_TABLE + count * FV_MAX_LOCATION_PARTS * CANDIDATES_PART_WORDS;
   int64_t bytes = ((int64_t)out->capacity * out->entry_words + out->entries_at) * WORD;
-  int result = fv_vk_buffer_create(program->device, bytes, FV_VK_READBACK, false, "memory for candidates", &out->list, err);
+  int result = fv_vk_buffer_create(program->device, bytes, FV_VK_READBACK, FV_VK_NO_VIEWS, "memory for candidates", &out->list, err);
   if (result == 0) result = fv_vk_set_create(program->device, arena, &out->list, &out->descriptors, &out->set, err);
   if (result == 0) write_tables(out, program);
   return result;

@@ -7,6 +7,7 @@
 
 #include "vulkan/pipeline.h"
 #include "vulkan/probe.h"
+#include "vulkan/tuned.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FvVkDevice *opened[FV_VK_MAX_DEVICES]; /* by index; plans on one device share it */
@@ -86,7 +87,7 @@ static VkResult create_logical(FvVkDevice *device) {
     extensions[count++] = VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME;
   }
   VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = next,
-                                        .features = {.shaderInt16 = t->int16, .shaderInt64 = t->int64, .shaderFloat64 = t->float64}};
+                                        .features = {.shaderStorageImageExtendedFormats = t->storage_formats, .shaderInt16 = t->int16, .shaderInt64 = t->int64, .shaderFloat64 = t->float64}};
   VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueFamilyIndex = t->queue_family, .queueCount = 1, .pQueuePriorities = &priority};
   VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &features, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
                              .enabledExtensionCount = count, .ppEnabledExtensionNames = extensions};
@@ -111,6 +112,7 @@ static int set_up(FvVkDevice *device, FvError *err) {
   if (result < 0) return result;
   device->vk.GetDeviceQueue(device->handle, device->traits.queue_family, 0, &device->queue);
   device->group_size = device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 64;
+  device->tunings = fv_vk_tunings_create(device);
   result = fv_vk_pipelines_create(device, err);
   if (result == 0) result = fv_vk_probe_load_path(device, err);
   fv_vk_faults_read(&device->faults);
@@ -123,6 +125,7 @@ static void destroy(FvVkDevice *device) {
     fv_vk_pipelines_destroy(device);
     device->vk.DestroyDevice(device->handle, NULL);
   }
+  fv_vk_tunings_destroy(device->tunings);
   fv_vk_instance_give(device->instance);
   pthread_mutex_destroy(&device->queue_lock);
   free(device);
@@ -184,6 +187,8 @@ void fv_vk_device_close(FvVkDevice **device) {
 }
 
 const char *fv_vk_device_id(const FvVkDevice *device) { return device->id; }
+bool fv_vk_device_takes_half(const FvVkDevice *device) { return device->traits.storage16; }
+bool fv_vk_device_is_software(const FvVkDevice *device) { return device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
 bool fv_vk_device_imports_dma(const FvVkDevice *device) { return device->fd_properties != NULL; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return device->texel ? "texel" : "storage"; }
 

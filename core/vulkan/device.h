@@ -21,6 +21,7 @@ typedef struct FvVkTraits {
   uint32_t timestamp_bits;
   bool storage8, storage16, float16, int8, int16, int64, float64;
   bool dot_product, dot_product_accelerated; /* 4 x 8 bit, signed and mixed */
+  bool storage_formats, half_texel; /* all image formats may be stored to; fp16 ones in texel buffers may, singly and in fours */
   uint32_t subgroup_size;
   VkSubgroupFeatureFlags subgroup_operations; /* of compute shaders */
   bool subgroup_arithmetic, subgroup_shuffle;
@@ -47,6 +48,7 @@ struct FvVkDevice {
   atomic_bool lost;           /* nothing more is sent to it */
   atomic_bool stuck;          /* work on it never ended: what it holds is left to it, for freeing memory under its hands could bring the process down */
   FvVkPipelines *pipelines;
+  struct FvVkTunings *tunings; /* may be NULL */
   bool texel;                 /* shaders read through texel buffers */
   uint32_t group_size;        /* invocations of a work-group */
   atomic_int buffer_count;    /* alive */

@@ -7,7 +7,7 @@
 
 #define FV_VK_INSTANCE_FUNCTIONS(F) \
   F(DestroyInstance) F(EnumeratePhysicalDevices) F(EnumerateDeviceExtensionProperties) F(GetPhysicalDeviceProperties2) F(GetPhysicalDeviceFeatures2) \
-  F(GetPhysicalDeviceMemoryProperties) F(GetPhysicalDeviceQueueFamilyProperties) F(CreateDevice) F(GetDeviceProcAddr)
+  F(GetPhysicalDeviceMemoryProperties) F(GetPhysicalDeviceFormatProperties) F(GetPhysicalDeviceQueueFamilyProperties) F(CreateDevice) F(GetDeviceProcAddr)
 
 #define FV_VK_DEVICE_FUNCTIONS(F) \
   F(DestroyDevice) F(GetDeviceQueue) F(DeviceWaitIdle) F(QueueSubmit) \

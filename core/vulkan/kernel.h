@@ -13,18 +13,32 @@
 #include "vulkan/pipeline.h"
 
 typedef struct FvVkEmit FvVkEmit;
+typedef struct FvVkConv FvVkConv; /* conv.h */
+
+/* Forms besides FV_VK_FULL that a row of float operators takes; its shaders are built in them. Computed inputs are then all f32 or all f16, outputs too,
+ * and float constants f32: such rows need not ask for more than fv_vk_is_float. */
+typedef enum FvVkForms {
+  FV_VK_NO_FORMS = 0,                    /* f32 only, or the row asks for types itself */
+  FV_VK_TAKES_HALF = 1 << FV_VK_HALF,
+  FV_VK_TAKES_NARROW = 1 << FV_VK_NARROW,
+  FV_VK_TAKES_WIDEN = 1 << FV_VK_WIDEN,
+  FV_VK_HALVES_WEIGHTS = 1 << FV_VK_FORMS, /* where f16 is read, what pack wrote (floats, nothing else) becomes f16 too, but for its last full_size bytes */
+} FvVkForms;
 
 struct FvVkKernel {
   const char *name; /* <op>_<dtype>[_<class>]_vulkan */
   FvOpKind op;
+  FvVkForms forms;
   bool (*suits)(const FvKernelQuery *query);
   bool (*needs_int64)(const FvKernelQuery *query);   /* the row is for devices with shaderInt64 only; NULL: never */
   bool (*needs_float64)(const FvKernelQuery *query); /* likewise with shaderFloat64 */
   /* Constants in the shader's own layout. NULL: constant inputs are uploaded as they lie, and emit finds them by fv_vk_input. */
   size_t (*packed_size)(const FvKernelQuery *query);
   void (*pack)(const FvKernelQuery *query, void *packed); /* packed is zeroed */
+  size_t (*full_size)(const FvKernelQuery *query);        /* bytes at the end that stay f32: biases are few, and their errors add up. NULL: none */
   size_t (*scratch_size)(const FvKernelQuery *query);     /* bytes between this row's launches; NULL: none */
   int (*emit)(FvVkEmit *emit);
+  bool (*conv)(const FvKernelQuery *query, FvVkConv *conv); /* what emit hands to fv_vk_conv_emit, whose ways can be tuned; NULL: nothing */
   bool on_host; /* no shader: the operator's reference runs between two command buffers; for what depends on data, such as lengths. No emit. */
 };
 
@@ -39,10 +53,15 @@ struct FvVkEmit {
   const FvNode *node;
   FvKernelQuery query;
   const FvVkOperand *in, *out;
-  int32_t packed_at;   /* floats */
-  int32_t scratch_at;  /* floats, in the arena */
-  int32_t zeros_at;    /* floats, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
+  FvVkForm form;       /* of the node's tensors: one of those that the row takes */
+  int32_t packed_at;   /* elements as packed, f32 or f16 */
+  int32_t full_at;     /* floats: the last full_size bytes of what was packed */
+  int32_t scratch_at;  /* elements of results, f32 or f16, in the arena */
+  int32_t scratch_full_at; /* the same place in floats */
+  int32_t zeros_at;    /* elements of what is read, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
   bool texel;          /* the load path: true where registers are cheaper than loads */
+  const FvVkDevice *device;
+  int way;             /* of convolutions, from 1 on; 0: the best that is known */
   FvVkProgram *program;
   FvError *err;
 };
@@ -55,14 +74,19 @@ void fv_vk_need_zeros(FvVkEmit *emit, int64_t floats);
  * filled here. Later launches of one emit wait for earlier ones. */
 typedef struct FvVkLaunch {
   FvVkShader shader;
+  FvVkForm form;
   int spec_count;
   uint32_t spec[FV_VK_MAX_SPEC - 1]; /* constant_id 1, 2, …; 0 is the work-group's size */
   const void *params;                /* the push constants */
   size_t params_size;
   int64_t invocations;
+  uint32_t group_size;               /* of a work-group; 0: the device's usual */
   bool independent;                  /* of earlier launches of the same emit: no waiting for them */
 } FvVkLaunch;
 int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch);
+
+/* The FvVkForm of a node's float tensors; -1: they don't agree. */
+int fv_vk_form_of(const FvKernelQuery *query);
 
 /* Rows of a family end with one without a name. families.h lists the families. */
 const FvVkKernel *fv_vk_kernel_at(int index); /* NULL at the end; for tests */

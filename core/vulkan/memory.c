@@ -4,11 +4,13 @@
 
 enum { ELEMENT = 16 };
 
-bool fv_vk_fits_texel(const FvVkDevice *device, int64_t bytes) {
-  return bytes / (int64_t)sizeof(float) <= (int64_t)device->traits.properties.limits.maxTexelBufferElements;
+bool fv_vk_fits_texel(const FvVkDevice *device, FvVkViews views, int64_t bytes) {
+  return bytes / (views == FV_VK_HALF_VIEWS ? 2 : 4) <= (int64_t)device->traits.properties.limits.maxTexelBufferElements;
 }
 
-bool fv_vk_fits_storage(const FvVkDevice *device, int64_t bytes) { return bytes <= (int64_t)device->traits.properties.limits.maxStorageBufferRange; }
+bool fv_vk_fits_storage(const FvVkDevice *device, int64_t bytes) {
+  return bytes <= (int64_t)device->traits.properties.limits.maxStorageBufferRange && bytes / 2 <= INT32_MAX; /* shaders count elements by int, fp16 ones too */
+}
 
 /* The first type that has all wanted flags, preferring those that have the liked ones too; drivers list the best first. */
 static uint32_t find_type(const FvVkTraits *traits, uint32_t allowed, VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags liked) {
@@ -48,7 +50,7 @@ static VkResult allocate(FvVkDevice *device, FvVkMemory kind, FvVkBuffer *buffer
   return result;
 }
 
-int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool with_views, const char *what, FvVkBuffer *buffer, FvError *err) {
+int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, FvVkViews views, const char *what, FvVkBuffer *buffer, FvError *err) {
   *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
   VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   if (kind == FV_VK_READBACK) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
@@ -57,11 +59,13 @@ int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, bool
   VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);
   if (result == VK_SUCCESS) atomic_fetch_add(&device->buffer_count, 1);
   if (result == VK_SUCCESS) result = allocate(device, kind, buffer);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->words1);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32_UINT, &buffer->words2);
-  if (result == VK_SUCCESS && with_views) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_UINT, &buffer->words4);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_SFLOAT, &buffer->texel4);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32_SFLOAT, &buffer->texel1);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32_UINT, &buffer->words1);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32_UINT, &buffer->words2);
+  if (result == VK_SUCCESS && views != FV_VK_NO_VIEWS) result = create_view(device, buffer, VK_FORMAT_R32G32B32A32_UINT, &buffer->words4);
+  if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16G16B16A16_SFLOAT, &buffer->half4);
+  if (result == VK_SUCCESS && views == FV_VK_HALF_VIEWS) result = create_view(device, buffer, VK_FORMAT_R16_SFLOAT, &buffer->half1);
   if (result == VK_SUCCESS) return 0;
   fv_vk_buffer_destroy(device, buffer);
   return fv_vk_failure(device, result, what, err);
@@ -74,11 +78,9 @@ int fv_vk_buffer_view_words(FvVkDevice *device, FvVkBuffer *buffer, FvError *err
 
 void fv_vk_buffer_destroy(FvVkDevice *device, FvVkBuffer *buffer) {
   if (atomic_load(&device->stuck)) return;
-  if (buffer->texel4) device->vk.DestroyBufferView(device->handle, buffer->texel4, NULL);
-  if (buffer->texel1) device->vk.DestroyBufferView(device->handle, buffer->texel1, NULL);
-  const VkBufferView words[] = {buffer->words1, buffer->words2, buffer->words4};
-  for (int i = 0; i < 3; i++)
-    if (words[i]) device->vk.DestroyBufferView(device->handle, words[i], NULL);
+  const VkBufferView views[] = {buffer->texel4, buffer->texel1, buffer->half4, buffer->half1, buffer->words1, buffer->words2, buffer->words4};
+  for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+    if (views[i]) device->vk.DestroyBufferView(device->handle, views[i], NULL);
   if (buffer->handle) {
     device->vk.DestroyBuffer(device->handle, buffer->handle, NULL);
     atomic_fetch_sub(&device->buffer_count, 1);

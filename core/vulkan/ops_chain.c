@@ -39,10 +39,10 @@ bool fv_vk_chain_takes(const FvVkKernel *kernel, const FvNode *node, FvVkChainOp
 
 static bool walk_of(const FvTensor *y, const FvTensor *const *inputs, int count, FvVkWalk *walk) {
   const FvTensor *tensors[FV_VK_WALK_TENSORS] = {y};
-  if (!fv_vk_is_f32(y)) return false;
+  if (!fv_vk_is_float(y)) return false;
   for (int i = 0; i < count; i++) {
     tensors[1 + i] = inputs[i];
-    if (!fv_vk_is_f32(inputs[i])) return false;
+    if (inputs[i]->dtype != (inputs[i]->data ? FV_DTYPE_F32 : y->dtype)) return false;
   }
   fv_vk_walk(tensors, 1 + count, walk);
   for (int t = 0; t <= count; t++)
@@ -64,7 +64,7 @@ static int emit_chain(FvVkEmit *emit) {
   if (!walk_of(y.tensor, inputs, count, &walk)) return fv_error_set(emit->err, FV_ERR_UNSUPPORTED, "a chain of too many dimensions"); /* cannot be: looked at before */
   int skip = CHAIN_RANK - walk.rank; /* one row */
   struct FvChainPush push = {.y_at = y.at, .dims = {1, 1}};
-  FvVkLaunch launch = {.shader = FV_SHADER_CHAIN, .params = &push, .params_size = sizeof push, .spec_count = 20};
+  FvVkLaunch launch = {.shader = FV_SHADER_CHAIN, .form = emit->form, .params = &push, .params_size = sizeof push, .spec_count = 20};
   launch.spec[0] = fv_vk_walk_aligned(&walk, 0, y.at);
   for (int d = 0; d < walk.rank; d++) {
     push.dims[skip + d] = (int)walk.dims[d];
@@ -93,7 +93,7 @@ static int emit_chain(FvVkEmit *emit) {
 }
 
 const FvVkKernel *fv_vk_chain_kernel(const FvVkChain *chain, const FvTensor *y, const FvTensor *const *inputs, int count) {
-  static const FvVkKernel kernel = {.name = "chain_f32_vulkan", .op = FV_OP_OTHER, .emit = emit_chain};
+  static const FvVkKernel kernel = {.name = "chain_f32_vulkan", .op = FV_OP_OTHER, .forms = FV_VK_TAKES_HALF, .emit = emit_chain};
   FvVkWalk walk;
   int numbers = 0;
   for (int k = 0; k < chain->count; k++) numbers += has_numbers(&chain->operations[k]);

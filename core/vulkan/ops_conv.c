@@ -12,12 +12,22 @@ bool fv_vk_conv_fits(const FvVkConv *c) {
   return (c->y.sc == 1 || c->y.c <= 1) && (!c->has_residual || c->r.sc == 1 || c->r.c <= 1);
 }
 
+enum { MOST_FULL = 16384 /* floats */ };
+
 /* Wide tiles reuse what they load more often. */
 static int64_t tile_channels(const FvVkConv *conv) { return conv->outputs <= 4 ? 4 : 8; }
 static int64_t tile_count(const FvVkConv *conv) { return fv_vk_ceil_div(conv->outputs, tile_channels(conv)); }
 static int64_t padded(int64_t channels) { return (channels + 3) / 4 * 4; }
 static int64_t tile_floats(const FvVkConv *c) { return c->window.kh * c->window.kw * padded(c->channels) * tile_channels(c); }
 static int64_t weight_floats(const FvVkConv *c) { return c->group * tile_count(c) * tile_floats(c); }
+
+/* Few weights stay f32: they save no memory worth speaking of, and what fp16 costs in accuracy it costs mostly in the first, small layers. */
+static bool weights_stay_full(const FvVkConv *c) { return weight_floats(c) <= MOST_FULL; }
+
+size_t fv_vk_conv_full_size(const FvVkConv *c) {
+  int64_t bias = c->group * tile_count(c) * tile_channels(c);
+  return (size_t)(bias + (weights_stay_full(c) ? weight_floats(c) : 0)) * sizeof(float);
+}
 
 size_t fv_vk_conv_packed_size(const FvVkConv *c) {
   return (size_t)(weight_floats(c) + c->group * tile_count(c) * tile_channels(c)) * sizeof(float);
@@ -44,7 +54,7 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
 void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
   *push = (struct FvConvPush){
-    .w_at = emit->packed_at, .b_at = emit->packed_at + (int)weight_floats(c), .zeros_at = emit->zeros_at,
+    .w_at = weights_stay_full(c) ? emit->full_at : emit->packed_at, .b_at = emit->full_at + (weights_stay_full(c) ? (int)weight_floats(c) : 0), .zeros_at = emit->zeros_at,
     .x_row = (int)c->x.sh, .x_pixel = (int)c->x.sw, .x_image = (int)c->x.sn, .y_row = (int)c->y.sh, .y_pixel = (int)c->y.sw, .y_image = (int)c->y.sn,
     .r_row = (int)c->r.sh, .r_pixel = (int)c->r.sw, .r_image = (int)c->r.sn,
     .height = (int)c->x.h, .width = (int)c->x.w, .out_height = (int)c->y.h, .out_width = (int)c->y.w, .pixels = (int)(c->y.n * c->y.h * c->y.w),
@@ -53,22 +63,40 @@ void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush 
   };
 }
 
+static int64_t invocations_of(const FvVkConv *c, const FvVkConvWay *way) {
+  int64_t pixels = c->y.n * c->y.h * c->y.w;
+  if (!way->rows) return fv_vk_ceil_div(pixels, way->pixels) * c->group * tile_count(c);
+  int64_t channel_tiles = fv_vk_ceil_div(tile_count(c) * tile_channels(c), way->columns * way->vecs * 4);
+  return fv_vk_ceil_div(pixels, way->rows * way->pixels) * c->group * channel_tiles * way->rows * way->columns;
+}
+
+/* As conv.comp numbers it. Splits of a shuffle leave every other channel. */
+static uint32_t channels_lie(const FvVkConv *c, int32_t x_at) {
+  FvVkImage every = c->x, pairs = c->x;
+  bool whole = c->group == 1 || c->channels % 4 == 0; /* groups begin at multiples of four */
+  if (whole && fv_vk_image_aligned(&every, x_at)) return 1;
+  pairs.sc = 1;
+  int32_t phase = ((x_at % 4) + 4) % 4;
+  return c->group == 1 && c->x.sc == 2 && phase < 2 && fv_vk_image_aligned(&pairs, x_at - phase) ? 2 + (uint32_t)phase : 0;
+}
+
 int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_at, int32_t r_at) {
   struct FvConvPush push;
   fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
-  bool x_whole = c->group == 1 || c->channels % 4 == 0, y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
-  bool narrow = tile_channels(c) == 4, wide = !narrow && emit->texel; /* real GPUs run out of registers, and of tiles */
-  int64_t pixels = wide ? 8 : 4, reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1);
+  bool y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
+  int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1) + 4;
+  FvVkConvWay way = fv_vk_conv_way(emit, c);
   push.x_at = x_at;
   push.y_at = y_at;
   push.r_at = r_at;
   if (w.kh * w.kw > 1 || w.top || w.left) fv_vk_need_zeros(emit, reach);
   FvVkLaunch launch = {
-    .shader = narrow ? FV_SHADER_CONV_4X4 : wide ? FV_SHADER_CONV_8X8 : FV_SHADER_CONV_4X8, .params = &push, .params_size = sizeof push,
-    .invocations = fv_vk_ceil_div(push.pixels, pixels) * push.groups * push.tiles, .spec_count = 13,
-    .spec = {emit->node->activation.type, c->has_residual, x_whole && fv_vk_image_aligned(&c->x, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
-             c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
+    .shader = way.shader, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
+    .group_size = (uint32_t)(way.rows ? way.rows * way.columns : way.group_size), .spec_count = way.rows ? 19 : 14,
+    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
+             c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
+             weights_stay_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
   };
   return fv_vk_launch(emit, &launch);
 }
@@ -78,7 +106,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
 bool fv_vk_conv_look(const FvKernelQuery *q, FvVkConv *c) {
   const FvConvParams *params = q->node->params;
   const FvTensor *x = q->in[0], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
-  if (!fv_vk_is_f32(x) || !fv_vk_is_f32(y) || !fv_vk_is_f32(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
+  if (!fv_vk_is_float(x) || !fv_vk_is_float(y) || !fv_vk_is_float(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
   if (x->data || (residual && residual->data) || !fv_vk_window(&params->window, &c->window)) return false;
   if (!fv_vk_image(x, &c->x) || !fv_vk_image(y, &c->y) || (residual && !fv_vk_image(residual, &c->r))) return false;
   c->has_residual = residual;
@@ -88,16 +116,22 @@ bool fv_vk_conv_look(const FvKernelQuery *q, FvVkConv *c) {
   return fv_vk_conv_fits(c);
 }
 
-/* Inputs whose channels do not follow each other are read float by float: worth it when few output channels read them. */
+/* Inputs whose channels do not follow each other are read float by float: worth it when few output channels read them, and every other one by fours. */
 static bool suits(const FvKernelQuery *q) {
   FvVkConv c = {0};
-  return fv_vk_conv_look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16);
+  return fv_vk_conv_look(q, &c) && (c.x.sc == 1 || c.x.c < 8 || c.outputs <= 16 || (c.x.sc == 2 && c.group == 1));
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
   FvVkConv c = {0};
   fv_vk_conv_look(q, &c);
   return fv_vk_conv_packed_size(&c);
+}
+
+static size_t full_size(const FvKernelQuery *q) {
+  FvVkConv c = {0};
+  fv_vk_conv_look(q, &c);
+  return fv_vk_conv_full_size(&c);
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
@@ -116,5 +150,5 @@ static int emit_conv(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_conv[] = {
-  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_conv},
+  {.name = "conv_f32_igemm_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_conv, .conv = fv_vk_conv_look},
   {0}};

@@ -48,12 +48,13 @@ static int emit_first(FvVkEmit *emit) {
   fv_vk_conv_push(&c, emit, &push);
   push.x_at = fv_vk_input(emit, 0).at;
   push.y_at = fv_vk_output(emit, 0).at;
+  push.w_at = emit->packed_at;
   push.b_at = emit->packed_at + (int)weight_floats(&c);
   push.tiles = (int)fv_vk_ceil_div(c.outputs, TILE);
   /* Tiles begin a multiple of four floats apart, rows too: so all runs have one phase. */
   int pixels = emit->texel ? WIDE : NARROW, phase = (((push.x_at - w.left * push.channels) % 4) + 4) % 4;
   FvVkLaunch launch = {
-    .shader = emit->texel ? FV_SHADER_CONV_FIRST_8X8 : FV_SHADER_CONV_FIRST_4X8, .params = &push, .params_size = sizeof push,
+    .shader = emit->texel ? FV_SHADER_CONV_FIRST_8X8 : FV_SHADER_CONV_FIRST_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
     .invocations = c.y.n * c.y.h * fv_vk_ceil_div(c.y.w, pixels) * push.tiles, .spec_count = 10,
     .spec = {emit->node->activation.type, fv_vk_image_aligned(&c.y, push.y_at), (uint32_t)c.channels, (uint32_t)phase,
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.top, (uint32_t)w.left},
@@ -62,5 +63,5 @@ static int emit_first(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_conv_first[] = {
-  {.name = "conv_f32_first_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_first},
+  {.name = "conv_f32_first_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_first},
   {0}};

@@ -171,7 +171,7 @@ static int emit_interleave(FvVkEmit *emit) {
     .a_at = a.at, .b_at = b.at, .y_at = y.at, .a_row = (int)p.a.sh, .a_pixel = (int)p.a.sw, .a_image = (int)p.a.sn, .b_row = (int)p.b.sh, .b_pixel = (int)p.b.sw,
     .b_image = (int)p.b.sn, .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .height = (int)p.a.h, .width = (int)p.a.w, .channels = (int)p.a.c,
   };
-  FvVkLaunch launch = {.shader = FV_SHADER_INTERLEAVE, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
+  FvVkLaunch launch = {.shader = FV_SHADER_INTERLEAVE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
                        .spec_count = 3, .spec = {fv_vk_aligned_pixels(&a), fv_vk_aligned_pixels(&b), fv_vk_aligned_pixels(&y)}};
   return fv_vk_launch(emit, &launch);
 }
@@ -238,7 +238,7 @@ const FvVkKernel fv_vk_copies[] = {
   VIEW("reshape", FV_OP_RESHAPE), VIEW("expand", FV_OP_EXPAND),
   {.name = "reshape_copy_vulkan", .op = FV_OP_RESHAPE, .suits = suits_reshape, .emit = emit_reshape},
   {.name = "channel_shuffle_vulkan", .op = FV_OP_CHANNEL_SHUFFLE, .suits = suits_shuffle, .emit = emit_shuffle},
-  {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_interleave, .emit = emit_interleave},
+  {.name = "interleave_f32_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .forms = FV_VK_TAKES_HALF, .suits = suits_interleave, .emit = emit_interleave},
   {.name = "interleave_bytes_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_interleave_bytes, .emit = emit_interleave_bytes},
   {.name = "concat_shuffle_vulkan", .op = FV_OP_CONCAT_SHUFFLE, .suits = suits_concat_shuffle, .emit = emit_concat_shuffle},
   {.name = "tile_vulkan", .op = FV_OP_TILE, .suits = suits_rearranged, .emit = emit_rearranged},

@@ -17,7 +17,7 @@ typedef struct Depthwise {
 static bool look(const FvKernelQuery *q, Depthwise *d) {
   const FvConvParams *params = q->node->params;
   const FvTensor *x = q->in[0], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
-  if (!fv_vk_is_f32(x) || !fv_vk_is_f32(y) || !fv_vk_is_f32(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
+  if (!fv_vk_is_float(x) || !fv_vk_is_float(y) || !fv_vk_is_float(q->in[1]) || !fv_vk_is_constant(q, 1) || (bias && !fv_vk_is_constant(q, 2))) return false;
   if (x->data || (residual && residual->data) || !fv_vk_window(&params->window, &d->window)) return false;
   if (!fv_vk_image(x, &d->x) || !fv_vk_image(y, &d->y) || (residual && !fv_vk_image(residual, &d->r))) return false;
   d->has_residual = residual;
@@ -67,7 +67,7 @@ static int launch(FvVkEmit *emit, const Depthwise *depthwise) {
     .out_height = (int)d.y.h, .out_width = (int)d.y.w, .channels = (int)d.x.c, .alpha = act.alpha, .beta = act.beta,
   };
   FvVkLaunch job = {
-    .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .params = &push, .params_size = sizeof push,
+    .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .form = emit->form, .params = &push, .params_size = sizeof push,
     .invocations = d.y.n * d.y.h * fv_vk_ceil_div(d.y.w, wide ? 8 : 4) * (padded(d.x.c) / 4), .spec_count = 12,
     .spec = {act.type, d.has_residual, fv_vk_image_aligned(&d.x, x.at), fv_vk_image_aligned(&d.y, y.at),
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
@@ -88,10 +88,10 @@ static bool look_norm(const FvKernelQuery *q, Depthwise *d) {
   FvVkImage *images[] = {&d->x, &d->y};
   if ((q->node->output_count > 1 && q->out[1]) || q->in[0]->data) return false;
   for (int i = 1; i < 5; i++)
-    if (!fv_vk_is_f32(fv_query_input(q, i)) || !fv_vk_is_constant(q, i)) return false;
+    if (!fv_vk_is_float(fv_query_input(q, i)) || !fv_vk_is_constant(q, i)) return false;
   for (int i = 0; i < 2; i++) {
     const FvTensor *t = tensors[i];
-    if (!fv_vk_is_f32(t)) return false;
+    if (!fv_vk_is_float(t)) return false;
     if (t->rank == 2)
       *images[i] = (FvVkImage){t->dims[0], t->dims[1], 1, 1, t->strides[0], t->strides[1], 0, 0};
     else if (!fv_vk_image(t, images[i]))
@@ -127,6 +127,6 @@ static int emit_norm(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_depthwise[] = {
-  {.name = "conv_f32_depthwise_vulkan", .op = FV_OP_CONV, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_depthwise},
-  {.name = "batch_norm_f32_vulkan", .op = FV_OP_BATCH_NORM, .suits = suits_norm, .packed_size = packed_size_norm, .pack = pack_norm, .emit = emit_norm},
+  {.name = "conv_f32_depthwise_vulkan", .op = FV_OP_CONV, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_depthwise},
+  {.name = "batch_norm_f32_vulkan", .op = FV_OP_BATCH_NORM, .forms = FV_VK_TAKES_HALF, .suits = suits_norm, .packed_size = packed_size_norm, .pack = pack_norm, .emit = emit_norm},
   {0}};

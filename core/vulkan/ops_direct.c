@@ -18,7 +18,7 @@ typedef struct Direct {
 
 static bool look(const FvKernelQuery *q, Direct *direct) {
   const FvTensor *x = q->in[0], *w = q->in[1], *bias = fv_query_input(q, 2), *residual = fv_query_input(q, 3), *y = q->out[0];
-  if (!fv_vk_is_f32(x) || !fv_vk_is_f32(w) || !fv_vk_is_f32(y) || (bias && !fv_vk_is_f32(bias)) || (residual && !fv_vk_is_f32(residual))) return false;
+  if (!fv_vk_is_float(x) || !fv_vk_is_float(w) || !fv_vk_is_float(y) || (bias && !fv_vk_is_float(bias)) || (residual && !fv_vk_is_float(residual))) return false;
   if (x->data || (residual && residual->data) || (bias && !fv_tensor_is_contiguous(bias)) || x->rank > 2 + SPATIAL) return false;
   *direct = (Direct){.params = q->node->params, .size = {1, 1, 1}, .out_size = {1, 1, 1}, .kernel = {1, 1, 1}, .transposed = q->node->op->kind == FV_OP_CONV_TRANSPOSE};
   for (int d = 2; d < x->rank; d++) {
@@ -52,6 +52,12 @@ static size_t packed_size(const FvKernelQuery *q) {
   Direct direct = {0};
   look(q, &direct);
   return (size_t)(weight_floats(&direct) + direct.params->group * padded(&direct)) * sizeof(float);
+}
+
+static size_t full_size(const FvKernelQuery *q) {
+  Direct direct = {0};
+  look(q, &direct);
+  return (size_t)(direct.params->group * padded(&direct)) * sizeof(float);
 }
 
 static void pack(const FvKernelQuery *q, void *packed) {
@@ -110,7 +116,7 @@ static int launch_direct(FvVkEmit *emit, bool packed) {
   look(&emit->query, &d);
   FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0), w = fv_vk_input(emit, 1), b = fv_vk_input(emit, 2), r = fv_vk_input(emit, 3);
   struct FvDirectPush push = {
-    .x_at = x.at, .y_at = y.at, .w_at = packed ? emit->packed_at : w.at, .b_at = packed ? emit->packed_at + (int)weight_floats(&d) : b.at, .r_at = r.at,
+    .x_at = x.at, .y_at = y.at, .w_at = packed ? emit->packed_at : w.at, .b_at = packed ? emit->full_at : b.at, .r_at = r.at,
     .out_size = {(int)d.out_size[0], (int)d.out_size[1], (int)d.out_size[2]}, .channels = (int)d.channels, .outputs = (int)d.outputs, .groups = (int)d.params->group,
   };
   strides_of(x.tensor, push.x_strides);
@@ -127,7 +133,7 @@ static int launch_direct(FvVkEmit *emit, bool packed) {
   }
   FvActivation act = emit->node->activation;
   FvVkLaunch launch = {
-    .shader = FV_SHADER_DIRECT, .params = &push, .params_size = sizeof push, .spec_count = 22,
+    .shader = FV_SHADER_DIRECT, .form = emit->form, .params = &push, .params_size = sizeof push, .spec_count = 22,
     .invocations = x.tensor->dims[0] * d.out_size[0] * d.out_size[1] * d.out_size[2] * d.params->group * fv_vk_ceil_div(d.outputs, 4),
     .spec = {act.type, bits_of(act.alpha), bits_of(act.beta), d.transposed, r.tensor != NULL, packed ? PACKED : w.in_weights ? IN_WEIGHTS : IN_ARENA,
              packed ? PACKED : !b.tensor ? NOWHERE : b.in_weights ? IN_WEIGHTS : IN_ARENA},
@@ -139,8 +145,8 @@ static int launch_direct(FvVkEmit *emit, bool packed) {
 static int emit_packed(FvVkEmit *emit) { return launch_direct(emit, true); }
 static int emit_computed(FvVkEmit *emit) { return launch_direct(emit, false); }
 
-#define CONSTANT(title, kind) {.name = title, .op = kind, .suits = suits_constant, .packed_size = packed_size, .pack = pack, .emit = emit_packed}
-#define COMPUTED(title, kind) {.name = title, .op = kind, .suits = suits_computed, .emit = emit_computed}
+#define CONSTANT(title, kind) {.name = title, .op = kind, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW | FV_VK_HALVES_WEIGHTS, .suits = suits_constant, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_packed}
+#define COMPUTED(title, kind) {.name = title, .op = kind, .forms = FV_VK_TAKES_HALF | FV_VK_TAKES_NARROW, .suits = suits_computed, .emit = emit_computed}
 const FvVkKernel fv_vk_direct[] = {
   CONSTANT("conv_f32_direct_vulkan", FV_OP_CONV), CONSTANT("conv_transpose_f32_vulkan", FV_OP_CONV_TRANSPOSE),
   COMPUTED("conv_f32_computed_vulkan", FV_OP_CONV), COMPUTED("conv_transpose_f32_computed_vulkan", FV_OP_CONV_TRANSPOSE),

@@ -24,7 +24,7 @@ static bool strides_fit(const FvVkWalk *walk, int count) {
 
 bool fv_vk_map_fits(const FvTensor *y, const FvTensor *a, const FvTensor *b) {
   FvVkWalk walk;
-  if (!fv_vk_is_f32(y) || !fv_vk_is_f32(a) || (b && !fv_vk_is_f32(b))) return false;
+  if (!fv_vk_is_float(y) || !fv_vk_is_float(a) || (b && !fv_vk_is_float(b))) return false;
   walk_of(y, a, b, &walk);
   return walk.rank <= WALK_RANK && strides_fit(&walk, b ? 3 : 2);
 }
@@ -44,8 +44,11 @@ int fv_vk_map(FvVkEmit *emit, const FvVkMap *map) {
     push.b_strides[d] = (int)walk.strides[2][d];
     if (d < walk.rank - 1) rows *= walk.dims[d];
   }
+  bool from_half = map->a.dtype == FV_DTYPE_F16, to_half = map->y.dtype == FV_DTYPE_F16;
+  if (map->a_in_weights) from_half = to_half;
   FvVkLaunch launch = {
-    .shader = FV_SHADER_ELEMENTWISE, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 9,
+    .shader = FV_SHADER_ELEMENTWISE, .form = from_half ? (to_half ? FV_VK_HALF : FV_VK_WIDEN) : to_half ? FV_VK_NARROW : FV_VK_FULL, .params = &push, .params_size = sizeof push,
+    .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 9,
     .spec = {map->operation, map->activation.type, (uint32_t)walk.rank, fv_vk_walk_aligned(&walk, 0, map->y_at), fv_vk_walk_aligned(&walk, 1, map->a_at),
              map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights, map->binary},
   };
@@ -70,6 +73,17 @@ static int emit_unary(FvVkEmit *emit) {
   FvVkMap map = {.y = *y.tensor, .a = *x.tensor, .y_at = y.at, .a_at = x.at, .a_in_weights = x.in_weights, .operation = params->type,
                  .activation = params->type == FV_UNARY_ACTIVATION ? params->activation : (FvActivation){0}, .alpha = params->alpha, .beta = params->beta};
   return fv_vk_map(emit, &map);
+}
+
+/* --- between f32 and f16 --- */
+
+static bool suits_cast(const FvKernelQuery *q) {
+  return fv_vk_is_float(q->in[0]) && fv_vk_is_float(q->out[0]) && !q->in[0]->data && q->in[0]->dtype != q->out[0]->dtype && fv_vk_map_fits(q->out[0], q->in[0], NULL);
+}
+
+static int emit_cast(FvVkEmit *emit) {
+  FvVkPlace x = fv_vk_input(emit, 0), y = fv_vk_output(emit, 0);
+  return fv_vk_copy(emit, y.tensor, y.at, x.tensor, x.at, false);
 }
 
 /* --- binary --- */
@@ -123,7 +137,7 @@ static int emit_old_prelu(FvVkEmit *emit) {
 
 static bool suits_clip(const FvKernelQuery *q) {
   const FvTensor *x = q->in[0], *low = fv_query_input(q, 1), *high = fv_query_input(q, 2);
-  if (!fv_vk_is_f32(x) || x->data || (low && !fv_vk_is_f32(low)) || (high && !fv_vk_is_f32(high)) || !fv_vk_is_f32(q->out[0])) return false;
+  if (!fv_vk_is_float(x) || x->data || (low && !fv_vk_is_float(low)) || (high && !fv_vk_is_float(high)) || !fv_vk_is_float(q->out[0])) return false;
   FvTensor between = *q->out[0], number = {.dtype = FV_DTYPE_F32};
   fv_tensor_set_contiguous(&between);
   return fv_vk_map_fits(&between, x, &number) && fv_vk_map_fits(q->out[0], x, &number) && fv_vk_map_fits(q->out[0], &between, &number);
@@ -163,7 +177,7 @@ static const FvTensor *fill_value(const FvNode *node) {
 }
 
 static bool suits_fill(const FvKernelQuery *q) {
-  if (strcmp(q->node->op->name, "ConstantOfShape") != 0 || !fv_vk_is_f32(q->out[0])) return false;
+  if (strcmp(q->node->op->name, "ConstantOfShape") != 0 || !fv_vk_is_float(q->out[0])) return false;
   FvTensor number = {.dtype = FV_DTYPE_F32};
   return (!fv_node_attr(q->node, "value") || fv_vk_is_f32(fill_value(q->node))) && fv_vk_map_fits(q->out[0], &number, NULL);
 }
@@ -184,10 +198,11 @@ static int emit_fill(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_elementwise[] = {
-  {.name = "unary_f32_vulkan", .op = FV_OP_UNARY, .suits = suits_unary, .emit = emit_unary},
-  {.name = "binary_f32_vulkan", .op = FV_OP_BINARY, .suits = suits_binary, .emit = emit_binary},
-  {.name = "prelu_f32_vulkan", .op = FV_OP_PRELU, .suits = suits_pair, .emit = emit_prelu},
-  {.name = "prelu_f32_channels_vulkan", .op = FV_OP_OTHER, .suits = suits_old_prelu, .emit = emit_old_prelu},
-  {.name = "clip_f32_computed_vulkan", .op = FV_OP_CLIP, .suits = suits_clip, .scratch_size = clip_scratch_size, .emit = emit_clip},
-  {.name = "fill_f32_vulkan", .op = FV_OP_OTHER, .suits = suits_fill, .packed_size = fill_packed_size, .pack = pack_fill, .emit = emit_fill},
+  {.name = "unary_f32_vulkan", .op = FV_OP_UNARY, .forms = FV_VK_TAKES_HALF, .suits = suits_unary, .emit = emit_unary},
+  {.name = "cast_half_vulkan", .op = FV_OP_CAST, .forms = FV_VK_TAKES_NARROW | FV_VK_TAKES_WIDEN, .suits = suits_cast, .emit = emit_cast},
+  {.name = "binary_f32_vulkan", .op = FV_OP_BINARY, .forms = FV_VK_TAKES_HALF, .suits = suits_binary, .emit = emit_binary},
+  {.name = "prelu_f32_vulkan", .op = FV_OP_PRELU, .forms = FV_VK_TAKES_HALF, .suits = suits_pair, .emit = emit_prelu},
+  {.name = "prelu_f32_channels_vulkan", .op = FV_OP_OTHER, .forms = FV_VK_TAKES_HALF, .suits = suits_old_prelu, .emit = emit_old_prelu},
+  {.name = "clip_f32_computed_vulkan", .op = FV_OP_CLIP, .forms = FV_VK_TAKES_HALF, .suits = suits_clip, .scratch_size = clip_scratch_size, .emit = emit_clip},
+  {.name = "fill_f32_vulkan", .op = FV_OP_OTHER, .forms = FV_VK_TAKES_HALF, .suits = suits_fill, .packed_size = fill_packed_size, .pack = pack_fill, .emit = emit_fill},
   {0}};

@@ -39,8 +39,8 @@ bool fv_vk_rows_as_pixels(const FvTensor *x, const FvTensor *y, const FvTensor *
 
 static bool are_f32(const FvKernelQuery *q) {
   for (int i = 0; i < q->node->input_count; i++)
-    if (q->in[i] && !fv_vk_is_f32(q->in[i])) return false;
-  return fv_vk_is_f32(q->out[0]) && !q->in[0]->data && fv_vk_is_constant(q, 1);
+    if (q->in[i] && !fv_vk_is_float(q->in[i])) return false;
+  return fv_vk_is_float(q->out[0]) && !q->in[0]->data && fv_vk_is_constant(q, 1);
 }
 
 static bool look_gemm(const FvKernelQuery *q, Product *p) {
@@ -88,10 +88,23 @@ static size_t packed_size(const FvKernelQuery *q) {
   return fv_vk_conv_packed_size(&p.conv);
 }
 
+static size_t full_size(const FvKernelQuery *q) {
+  Product p = {0};
+  look(q, &p);
+  return fv_vk_conv_full_size(&p.conv);
+}
+
 static void pack(const FvKernelQuery *q, void *packed) {
   Product p = {0};
   look(q, &p);
   fv_vk_conv_pack(&p.conv, &p.weights, packed);
+}
+
+static bool conv_of(const FvKernelQuery *q, FvVkConv *conv) {
+  Product p = {0};
+  bool good = look(q, &p);
+  *conv = p.conv;
+  return good;
 }
 
 static int emit_product(FvVkEmit *emit) {
@@ -101,6 +114,6 @@ static int emit_product(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_gemm[] = {
-  {.name = "gemm_f32_vulkan", .op = FV_OP_GEMM, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_product},
-  {.name = "matmul_f32_vulkan", .op = FV_OP_MATMUL, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_product},
+  {.name = "gemm_f32_vulkan", .op = FV_OP_GEMM, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product, .conv = conv_of},
+  {.name = "matmul_f32_vulkan", .op = FV_OP_MATMUL, .forms = FV_VK_TAKES_HALF | FV_VK_HALVES_WEIGHTS, .suits = suits, .packed_size = packed_size, .full_size = full_size, .pack = pack, .emit = emit_product, .conv = conv_of},
   {0}};

@@ -10,7 +10,7 @@
 typedef struct Normal {
   FvVkWalk walk; /* tensors 0: y, 1: x, 2: mean and factor, 3: scale and bias */
   FvVkPlace y, x, mean, factor, scale, bias;
-  bool variance;
+  bool variance, in_scratch;
 } Normal;
 
 static bool walk_fits(const FvVkWalk *walk) {
@@ -23,8 +23,8 @@ static bool walk_fits(const FvVkWalk *walk) {
 
 static bool are_f32(const FvKernelQuery *q) {
   for (int i = 0; i < q->node->input_count; i++)
-    if (q->in[i] && !fv_vk_is_f32(q->in[i])) return false;
-  return q->in[0] && !q->in[0]->data && fv_vk_is_f32(q->out[0]);
+    if (q->in[i] && !fv_vk_is_float(q->in[i])) return false;
+  return q->in[0] && !q->in[0]->data && fv_vk_is_float(q->out[0]);
 }
 
 static bool all_contiguous(const FvKernelQuery *q, int first) {
@@ -58,8 +58,8 @@ static int launch_normal(FvVkEmit *emit, const Normal *n) {
     if (d < walk->rank - 1) rows *= walk->dims[d];
   }
   FvVkLaunch launch = {
-    .shader = FV_SHADER_NORMALISE, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(walk->dims[walk->rank - 1], 4), .spec_count = 7,
-    .spec = {act.type, n->variance, n->bias.tensor != NULL, n->mean.in_weights, n->factor.in_weights, n->scale.in_weights, n->bias.in_weights},
+    .shader = FV_SHADER_NORMALISE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(walk->dims[walk->rank - 1], 4), .spec_count = 8,
+    .spec = {act.type, n->variance, n->bias.tensor != NULL, n->mean.in_weights, n->factor.in_weights, n->scale.in_weights, n->bias.in_weights, n->in_scratch},
   };
   return fv_vk_launch(emit, &launch);
 }
@@ -146,7 +146,7 @@ static bool look_layer(const FvKernelQuery *q, Own *own) {
   bool statistics[FV_MAX_RANK];
   if (!are_f32(q) || !all_contiguous(q, 1) || (bias && !are_alike(bias, q->in[1]))) return false;
   for (int i = 1; i < q->node->output_count; i++)
-    if (q->out[i] && (!fv_vk_is_f32(q->out[i]) || !fv_tensor_is_contiguous(q->out[i]))) return false;
+    if (q->out[i] && (!fv_vk_is_float(q->out[i]) || !fv_tensor_is_contiguous(q->out[i]))) return false;
   for (int d = 0; d < q->in[0]->rank; d++) statistics[d] = d >= params->axis;
   return look_own(q->in[0], q->out[0], q->in[1], statistics, own);
 }
@@ -172,12 +172,14 @@ static int emit_own(FvVkEmit *emit) {
                         .mean = fv_vk_output(emit, 1), .factor = fv_vk_output(emit, 2)}};
   look_statistics(&emit->query, &own);
   Normal *n = &own.normal;
-  if (!n->mean.tensor) n->mean.at = emit->scratch_at;
-  if (!n->factor.tensor) n->factor.at = emit->scratch_at + (int32_t)own.groups;
+  n->in_scratch = !n->mean.tensor && !n->factor.tensor; /* fp32 then: what is left of a large mean would be its rounding */
+  int32_t scratch_at = n->in_scratch ? emit->scratch_full_at : emit->scratch_at;
+  if (!n->mean.tensor) n->mean.at = scratch_at;
+  if (!n->factor.tensor) n->factor.at = scratch_at + (int32_t)own.groups;
   struct FvReducePush push = fv_vk_nests_push(&own.nests, n->x.at, n->mean.at);
   push.factor = params->epsilon;
   push.factor_at = n->factor.at;
-  FvVkLaunch moments = {.shader = FV_SHADER_MOMENTS, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&own.nests)};
+  FvVkLaunch moments = {.shader = FV_SHADER_MOMENTS, .form = n->in_scratch && emit->form == FV_VK_HALF ? FV_VK_WIDEN : emit->form, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&own.nests)};
   int result = fv_vk_launch(emit, &moments);
   return result < 0 ? result : launch_normal(emit, n);
 }
@@ -201,13 +203,13 @@ static int emit_lrn(FvVkEmit *emit) {
     .before = (int)((params->size - 1) / 2), .behind = (int)(params->size / 2), .factor = (float)(params->alpha / (double)params->size), .exponent = (float)params->beta,
     .bias = (float)params->bias,
   };
-  FvVkLaunch launch = {.shader = FV_SHADER_LRN, .params = &push, .params_size = sizeof push, .invocations = x.n * x.c * x.h * x.w};
+  FvVkLaunch launch = {.shader = FV_SHADER_LRN, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = x.n * x.c * x.h * x.w};
   return fv_vk_launch(emit, &launch);
 }
 
-#define OWN(title, kind) {.name = title "_norm_f32_vulkan", .op = kind, .suits = suits_own, .scratch_size = scratch_size, .emit = emit_own}
+#define OWN(title, kind) {.name = title "_norm_f32_vulkan", .op = kind, .forms = FV_VK_TAKES_HALF, .suits = suits_own, .scratch_size = scratch_size, .emit = emit_own}
 const FvVkKernel fv_vk_norm[] = {
-  {.name = "batch_norm_f32_any_vulkan", .op = FV_OP_BATCH_NORM, .suits = suits_batch, .emit = emit_batch},
+  {.name = "batch_norm_f32_any_vulkan", .op = FV_OP_BATCH_NORM, .forms = FV_VK_TAKES_HALF, .suits = suits_batch, .emit = emit_batch},
   OWN("instance", FV_OP_INSTANCE_NORM), OWN("group", FV_OP_GROUP_NORM), OWN("layer", FV_OP_LAYER_NORM),
-  {.name = "lrn_f32_vulkan", .op = FV_OP_LRN, .suits = suits_lrn, .emit = emit_lrn},
+  {.name = "lrn_f32_vulkan", .op = FV_OP_LRN, .forms = FV_VK_TAKES_HALF, .suits = suits_lrn, .emit = emit_lrn},
   {0}};

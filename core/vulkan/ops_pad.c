@@ -37,7 +37,8 @@ static bool suits(const FvKernelQuery *q) {
   struct FvPadPush push = {0};
   int rank;
   int64_t offset;
-  if (!q->in[0] || !q->out[0] || q->in[0]->dtype != q->out[0]->dtype) return false;
+  const FvTensor *value = fv_query_input(q, 2);
+  if (!q->in[0] || !q->out[0] || q->in[0]->dtype != q->out[0]->dtype || (value && value->dtype != q->out[0]->dtype)) return false;
   return look(q, &push, &rank, &offset);
 }
 

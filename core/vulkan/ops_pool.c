@@ -47,7 +47,7 @@ static FvWindow flat_window(const FvWindow *window) {
 
 static bool look(const FvKernelQuery *q, Pool *pool) {
   const FvPoolParams *params = q->node->params;
-  if (!q->out[0] || (q->node->output_count > 1 && q->out[1]) || !fv_vk_is_f32(q->in[0]) || q->in[0]->data) return false;
+  if (!q->out[0] || (q->node->output_count > 1 && q->out[1]) || !fv_vk_is_float(q->in[0]) || q->in[0]->data) return false;
   FvTensor x = flattened(q->in[0], &pool->depth, &pool->x_plane), y = flattened(q->out[0], &pool->out_depth, &pool->y_plane);
   FvWindow window = flat_window(&params->window);
   return fv_vk_window(&window, &pool->window) && fv_vk_image(&x, &pool->x) && fv_vk_image(&y, &pool->y);
@@ -78,7 +78,7 @@ static int emit_pool(FvVkEmit *emit) {
     .x_plane = (int)p.x_plane, .y_plane = (int)p.y_plane, .out_depth = (int)p.out_depth,
   };
   FvVkLaunch launch = {
-    .shader = FV_SHADER_POOL, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.out_depth * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, vector ? 4 : 1),
+    .shader = FV_SHADER_POOL, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.out_depth * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, vector ? 4 : 1),
     .spec_count = 12, .spec = {mode, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector, (uint32_t)w.kh, (uint32_t)w.kw, 1, 1, 1, 0, 1, 1},
   };
   if (deep) {
@@ -133,7 +133,7 @@ static int emit_any_max(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_pool[] = {
-  {.name = "max_pool_f32_vulkan", .op = FV_OP_MAX_POOL, .suits = suits, .emit = emit_pool},
+  {.name = "max_pool_f32_vulkan", .op = FV_OP_MAX_POOL, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_pool},
   {.name = "max_pool_any_vulkan", .op = FV_OP_MAX_POOL, .suits = suits_any_max, .emit = emit_any_max},
-  {.name = "average_pool_f32_vulkan", .op = FV_OP_AVERAGE_POOL, .suits = suits, .emit = emit_pool},
+  {.name = "average_pool_f32_vulkan", .op = FV_OP_AVERAGE_POOL, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_pool},
   {0}};

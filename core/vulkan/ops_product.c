@@ -21,8 +21,8 @@ static uint32_t bits_of(float value) {
 
 static bool are_f32(const FvKernelQuery *q) {
   for (int i = 0; i < q->node->input_count; i++)
-    if (q->in[i] && !fv_vk_is_f32(q->in[i])) return false;
-  return fv_vk_is_f32(q->out[0]);
+    if (q->in[i] && !fv_vk_is_float(q->in[i])) return false;
+  return fv_vk_is_float(q->out[0]);
 }
 
 /* The stride with which `t` moves along dimension d of y; 0 where it repeats. */
@@ -120,7 +120,7 @@ static int emit_product(FvVkEmit *emit) {
   }
   FvActivation act = emit->node->activation;
   FvVkLaunch launch = {
-    .shader = FV_SHADER_PRODUCT, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(p.columns, 4), .spec_count = 10,
+    .shader = FV_SHADER_PRODUCT, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(p.columns, 4), .spec_count = 10,
     .spec = {act.type, bits_of(p.alpha), bits_of(p.beta), bits_of(act.alpha), bits_of(act.beta), c.tensor != NULL, a.in_weights, b.in_weights, c.in_weights,
              is_aligned(&p, &b)},
   };
@@ -128,6 +128,6 @@ static int emit_product(FvVkEmit *emit) {
 }
 
 const FvVkKernel fv_vk_product[] = {
-  {.name = "gemm_f32_any_vulkan", .op = FV_OP_GEMM, .suits = suits, .emit = emit_product},
-  {.name = "matmul_f32_any_vulkan", .op = FV_OP_MATMUL, .suits = suits, .emit = emit_product},
+  {.name = "gemm_f32_any_vulkan", .op = FV_OP_GEMM, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_product},
+  {.name = "matmul_f32_any_vulkan", .op = FV_OP_MATMUL, .forms = FV_VK_TAKES_HALF, .suits = suits, .emit = emit_product},
   {0}};

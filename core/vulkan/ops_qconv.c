@@ -44,6 +44,7 @@ static bool params_suit(const FvKernelQuery *q, const Qconv *c, int64_t outputs)
   if (!c->w || !fv_vk_is_8bit(c->x) || c->x->data || (x_zero && !fv_vk_is_one(x_zero))) return false;
   if (c->x_scale && (!fv_vk_is_f32(c->x_scale) || !fv_vk_is_f32(c->w_scale) || !fv_vk_is_one(c->x_scale))) return false;
   if (c->y_scale && (!fv_vk_is_f32(c->y_scale) || !fv_vk_is_one(c->y_scale))) return false;
+  if (q->out[0]->dtype == FV_DTYPE_F16) return false;
   return one_or_vector(c->w_scale, outputs) && one_or_vector(c->w_zero, outputs) && fv_activates_steps(q->node->activation.type);
 }
 

@@ -51,7 +51,7 @@ static bool look_softmax(const FvKernelQuery *q, FvVkNests *nests) {
   const FvSoftmaxParams *params = q->node->params;
   const FvTensor *x = q->in[0];
   bool reduced[FV_MAX_RANK];
-  if (!fv_vk_is_f32(x) || x->data || !fv_vk_is_f32(q->out[0])) return false;
+  if (!fv_vk_is_float(x) || x->data || !fv_vk_is_float(q->out[0])) return false;
   for (int d = 0; d < x->rank; d++) reduced[d] = params->flatten ? d >= params->axis : d == params->axis;
   return fv_vk_nests_split(x, q->out[0], reduced, nests);
 }
@@ -65,7 +65,7 @@ static int emit_softmax(FvVkEmit *emit) {
   FvVkNests nests;
   look_softmax(&emit->query, &nests);
   struct FvReducePush push = fv_vk_nests_push(&nests, fv_vk_input(emit, 0).at, fv_vk_output(emit, 0).at);
-  FvVkLaunch launch = {.shader = FV_SHADER_SOFTMAX, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&nests), .spec_count = 1,
+  FvVkLaunch launch = {.shader = FV_SHADER_SOFTMAX, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&nests), .spec_count = 1,
                        .spec = {((const FvSoftmaxParams *)emit->node->params)->log}};
   return fv_vk_launch(emit, &launch);
 }
@@ -78,7 +78,7 @@ static bool look_reduce(const FvKernelQuery *q, FvVkNests *nests, FvReduceType *
   const FvTensor *x = q->in[0];
   const FvReduceParams *params = q->node->op->kind == FV_OP_REDUCE ? q->node->params : NULL;
   bool reduced[FV_MAX_RANK], keep = !params || params->keep_dims;
-  if (!fv_vk_is_f32(x) || x->data || !fv_vk_is_f32(q->out[0])) return false;
+  if (!fv_vk_is_float(x) || x->data || !fv_vk_is_float(q->out[0])) return false;
   *type = params ? params->type : q->node->op->kind == FV_OP_GLOBAL_MAX_POOL ? FV_REDUCE_MAX : FV_REDUCE_MEAN;
   *count = 1;
   FvTensor y = *x;
@@ -105,7 +105,7 @@ static int emit_reduce(FvVkEmit *emit) {
   look_reduce(&emit->query, &nests, &type, &count);
   struct FvReducePush push = fv_vk_nests_push(&nests, fv_vk_input(emit, 0).at, fv_vk_output(emit, 0).at);
   if (type == FV_REDUCE_MEAN) push.factor = 1.0f / (float)count;
-  FvVkLaunch launch = {.shader = FV_SHADER_REDUCE, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&nests), .spec_count = 1,
+  FvVkLaunch launch = {.shader = FV_SHADER_REDUCE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = fv_vk_nests_count(&nests), .spec_count = 1,
                        .spec = {type}};
   return fv_vk_launch(emit, &launch);
 }
@@ -148,9 +148,9 @@ static int emit_typed(FvVkEmit *emit) {
   return fv_vk_launch(emit, &launch);
 }
 
-#define REDUCE(title, kind) {.name = title "_f32_vulkan", .op = kind, .suits = suits_reduce, .emit = emit_reduce}
+#define REDUCE(title, kind) {.name = title "_f32_vulkan", .op = kind, .forms = FV_VK_TAKES_HALF, .suits = suits_reduce, .emit = emit_reduce}
 const FvVkKernel fv_vk_reduce[] = {
-  {.name = "softmax_f32_vulkan", .op = FV_OP_SOFTMAX, .suits = suits_softmax, .emit = emit_softmax},
+  {.name = "softmax_f32_vulkan", .op = FV_OP_SOFTMAX, .forms = FV_VK_TAKES_HALF, .suits = suits_softmax, .emit = emit_softmax},
   REDUCE("reduce", FV_OP_REDUCE), REDUCE("global_average_pool", FV_OP_GLOBAL_AVERAGE_POOL), REDUCE("global_max_pool", FV_OP_GLOBAL_MAX_POOL),
   {.name = "reduce_typed_vulkan", .op = FV_OP_REDUCE, .suits = suits_typed, .needs_int64 = fv_vk_has_8_bytes, .emit = emit_typed},
   {0}};

@@ -10,7 +10,7 @@ typedef struct Resize {
 
 static bool look(const FvKernelQuery *q, Resize *r) {
   const FvResizeParams *params = q->node->params;
-  if (!fv_vk_is_f32(q->in[0]) || q->in[0]->data || !fv_vk_image(q->in[0], &r->x) || !fv_vk_image(q->out[0], &r->y)) return false;
+  if (!fv_vk_is_float(q->in[0]) || q->in[0]->data || !fv_vk_image(q->in[0], &r->x) || !fv_vk_image(q->out[0], &r->y)) return false;
   int rank = q->in[0]->rank;
   if (params->axis[0].taps || params->axis[1].taps || r->y.h >= 1 << 24 || r->y.w >= 1 << 24) return false; /* indices are kept as floats */
   r->columns = params->axis[rank - 1];
@@ -58,12 +58,12 @@ static int emit_resize(FvVkEmit *emit) {
     .out_height = (int)r.y.h, .out_width = (int)r.y.w, .channels = (int)r.x.c, .outside = ((const FvResizeParams *)emit->node->params)->extrapolation_value,
   };
   FvVkLaunch launch = {
-    .shader = FV_SHADER_RESIZE, .params = &push, .params_size = sizeof push, .invocations = r.y.n * r.y.h * r.y.w * fv_vk_ceil_div(r.x.c, vector ? 4 : 1),
+    .shader = FV_SHADER_RESIZE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = r.y.n * r.y.h * r.y.w * fv_vk_ceil_div(r.x.c, vector ? 4 : 1),
     .spec_count = 5, .spec = {fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector, (uint32_t)taps(&r.rows), (uint32_t)taps(&r.columns)},
   };
   return fv_vk_launch(emit, &launch);
 }
 
 const FvVkKernel fv_vk_resize[] = {
-  {.name = "resize_f32_vulkan", .op = FV_OP_RESIZE, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_resize},
+  {.name = "resize_f32_vulkan", .op = FV_OP_RESIZE, .forms = FV_VK_TAKES_HALF, .suits = suits, .packed_size = packed_size, .pack = pack, .emit = emit_resize},
   {0}};

@@ -92,10 +92,10 @@ static int make_memory(FvVkPictureIn *in, const FvVkProgram *program, const FvVk
   in->descriptors = VK_NULL_HANDLE;
   fv_vk_buffer_destroy(device, &in->upload);
   fv_vk_buffer_destroy(device, &in->samples);
-  in->texel = program->texel && fv_vk_fits_texel(device, bytes + 64);
-  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, false, "memory for pictures", &in->samples, err);
+  in->texel = program->texel && fv_vk_fits_texel(device, FV_VK_FLOAT_VIEWS, bytes + 64);
+  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, FV_VK_NO_VIEWS, "memory for pictures", &in->samples, err);
   if (result == 0 && in->texel) result = fv_vk_buffer_view_words(device, &in->samples, err);
-  if (result == 0 && !in->samples.map) result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, false, "memory to upload pictures from", &in->upload, err);
+  if (result == 0 && !in->samples.map) result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, FV_VK_NO_VIEWS, "memory to upload pictures from", &in->upload, err);
   if (result == 0) result = fv_vk_set_create(device, arena, &in->samples, &in->descriptors, &in->set, err);
   if (result < 0) { /* nothing half-made is found there next time */
     fv_vk_buffer_destroy(device, &in->upload);

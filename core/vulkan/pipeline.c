@@ -22,12 +22,21 @@ struct FvVkPipelines {
 };
 
 enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1,
-       BINDING_ARENA_WORDS1 = 14, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDING_STORE_WORDS1, BINDINGS };
+       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1, BINDING_STORE_HALF4, BINDING_STORE_HALF1,
+       BINDING_ARENA_WORDS1, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDING_STORE_WORDS1, BINDINGS,
+       STORAGE_BINDINGS = BINDING_ARENA4 };
+
+enum { UNIFORM_TEXELS = 12, STORAGE_TEXELS = 5 };
+
+bool fv_vk_has_texel_bindings(const FvVkDevice *device) {
+  const VkPhysicalDeviceLimits *limits = &device->traits.properties.limits;
+  return limits->maxPerStageDescriptorStorageImages >= STORAGE_TEXELS && limits->maxPerStageDescriptorSampledImages >= UNIFORM_TEXELS;
+}
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
 static VkDescriptorType type_of(int binding) {
   if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding >= BINDING_STORE_WORDS1;
+  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding == BINDING_STORE_HALF4 || binding == BINDING_STORE_HALF1 || binding == BINDING_STORE_WORDS1;
   return stores ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
 }
 
@@ -38,7 +47,7 @@ static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
       .binding = (uint32_t)i, .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
       .descriptorType = type_of(i),
     };
-  VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = BINDINGS, .pBindings = bindings};
+  VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = fv_vk_has_texel_bindings(device) ? BINDINGS : STORAGE_BINDINGS, .pBindings = bindings};
   VkResult result = device->vk.CreateDescriptorSetLayout(device->handle, &set, NULL, &pipelines->set_layout);
   if (result != VK_SUCCESS) return result;
   VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, FV_VK_PARAM_BYTES};
@@ -96,12 +105,14 @@ void fv_vk_pipelines_destroy(FvVkDevice *device) {
 }
 
 static bool is_same(const FvVkPipelineKey *a, const FvVkPipelineKey *b) {
-  return a->shader == b->shader && a->texel == b->texel && a->spec_count == b->spec_count &&
+  return a->shader == b->shader && a->texel == b->texel && a->form == b->form && a->spec_count == b->spec_count &&
          memcmp(a->spec, b->spec, (size_t)a->spec_count * sizeof a->spec[0]) == 0;
 }
 
+static const FvSpirv *code_of(const FvVkPipelineKey *key) { return &fv_spirv[key->shader][key->form * 2 + key->texel]; }
+
 static VkResult compile(FvVkDevice *device, const FvVkPipelineKey *key, VkPipeline *pipeline) {
-  const FvSpirv *code = &fv_spirv[key->shader][key->texel];
+  const FvSpirv *code = code_of(key);
   VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
   VkShaderModule module;
   VkResult result = device->vk.CreateShaderModule(device->handle, &module_info, NULL, &module);
@@ -152,7 +163,7 @@ int fv_vk_pipeline_get(FvVkDevice *device, const FvVkPipelineKey *key, VkPipelin
   pthread_mutex_unlock(&device->pipelines->lock);
   if (result == VK_SUCCESS) return 0;
   char what[96];
-  snprintf(what, sizeof what, "making the pipeline of shader '%s'", fv_spirv[key->shader][key->texel].name);
+  snprintf(what, sizeof what, "making the pipeline of shader '%s'", code_of(key)->name);
   return fv_vk_failure(device, result, what, err);
 }
 
@@ -168,9 +179,13 @@ VkDescriptorSetLayout fv_vk_set_layout(const FvVkDevice *device) { return device
 
 static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorSet set) {
   const FvVkBuffer *const buffers[2] = {arena, weights};
-  const VkBufferView views[BINDINGS] = {[BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1, [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1,
-    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1, [BINDING_WEIGHTS_WORDS4] = weights->words4,
-    [BINDING_STORE_WORDS1] = arena->words1};
+  const VkBufferView views[BINDINGS] = {
+    [BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1,
+    [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1, [BINDING_ARENA_HALF4] = arena->half4, [BINDING_ARENA_HALF1] = arena->half1,
+    [BINDING_WEIGHTS_HALF4] = weights->half4, [BINDING_WEIGHTS_HALF1] = weights->half1, [BINDING_STORE_HALF4] = arena->half4, [BINDING_STORE_HALF1] = arena->half1,
+    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1,
+    [BINDING_WEIGHTS_WORDS4] = weights->words4, [BINDING_STORE_WORDS1] = arena->words1,
+  };
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
   uint32_t count = 0;
@@ -190,8 +205,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, 14}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, 3}};
-  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = 3, .pPoolSizes = sizes};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, UNIFORM_TEXELS}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, STORAGE_TEXELS}};
+  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = fv_vk_has_texel_bindings(device) ? 3 : 1, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {
     VkDescriptorSetAllocateInfo wanted = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, .descriptorPool = *pool, .descriptorSetCount = 1,

@@ -59,8 +59,9 @@ static void leave(Contender *contender) {
 
 int fv_vk_probe_load_path(FvVkDevice *device, FvError *err) {
   Contender storage = {0}, texel = {0};
-  device->texel = fv_vk_wish("texel");
-  if (device->texel || fv_vk_wish("storage")) return 0;
+  bool possible = fv_vk_has_texel_bindings(device);
+  device->texel = possible && fv_vk_wish("texel");
+  if (device->texel || !possible || fv_vk_wish("storage")) return 0;
   int result = enter(device, false, &storage, err);
   if (result == 0) result = enter(device, true, &texel, err);
   for (int i = 0; i < ROUNDS && result == 0; i++) { /* in turns, so that a busy moment meets both; the best counts */

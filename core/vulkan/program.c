@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, SLACK = 256 /* kernels may read a little past the end */, MAX_GROUPS = 65535 };
+#include "base/half.h"
+
+enum { ALIGNMENT = 64, SLACK = 256 /* kernels may read a little past the end */, MAX_GROUPS = 65535, HALF_MAX = 65504 };
 
 static int64_t rounded(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 static int64_t element_size(const FvTensor *tensor) { return (int64_t)fv_dtype_size(tensor->dtype); }
@@ -130,8 +132,8 @@ static bool divide_groups(int64_t count, uint32_t groups[2]) {
 }
 
 int fv_vk_dispatch_make(FvVkDevice *device, bool texel, const FvVkLaunch *launch, FvVkDispatch *dispatch, FvError *err) {
-  uint32_t group = device->group_size;
-  FvVkPipelineKey key = {.shader = launch->shader, .texel = texel, .spec_count = launch->spec_count + 1, .spec = {group}};
+  uint32_t group = launch->group_size ? launch->group_size : device->group_size;
+  FvVkPipelineKey key = {.shader = launch->shader, .texel = texel, .form = launch->form, .spec_count = launch->spec_count + 1, .spec = {group}};
   memcpy(key.spec + 1, launch->spec, (size_t)launch->spec_count * sizeof key.spec[0]);
   if (launch->params_size > sizeof dispatch->params || launch->invocations > INT32_MAX - (int64_t)group * MAX_GROUPS ||
       !divide_groups((launch->invocations + group - 1) / group, dispatch->groups))
@@ -160,7 +162,7 @@ int fv_vk_launch(FvVkEmit *emit, const FvVkLaunch *launch) {
 
 /* Where weights come from: packed by a row, or a constant as it lies. */
 typedef struct Weights {
-  int64_t *packed_at;    /* by step, bytes; -1 */
+  int64_t *packed_at, *full_at; /* by step, bytes */
   const void **known;    /* raw constants already placed, so that several users share one copy */
   int64_t *known_at;
   int known_count;
@@ -193,9 +195,11 @@ static int prepare_steps(Build *build) {
   build->steps = calloc(steps, sizeof *build->steps);
   build->queries = calloc(steps, sizeof *build->queries);
   build->weights.packed_at = calloc(steps, sizeof *build->weights.packed_at);
+  build->weights.full_at = calloc(steps, sizeof *build->weights.full_at);
   build->weights.known = calloc(count, sizeof *build->weights.known);
   build->weights.known_at = calloc(count, sizeof *build->weights.known_at);
-  if (!build->operands || !build->tensors || !build->steps || !build->queries || !build->weights.packed_at || !build->weights.known || !build->weights.known_at)
+  if (!build->operands || !build->tensors || !build->steps || !build->queries || !build->weights.packed_at || !build->weights.full_at ||
+      !build->weights.known || !build->weights.known_at)
     return fv_error_set(build->err, FV_ERR_NO_MEMORY, "out of memory");
   size_t at = 0;
   for (int s = 0; s < params->step_count; s++) {
@@ -230,6 +234,26 @@ static void place_constant(Weights *weights, FvVkOperand *operand) {
   weights->bytes += rounded(span_bytes(&operand->tensor));
 }
 
+static FvVkForm form_of(const FvVkStep *step, const FvKernelQuery *query) {
+  int form = step->kernel->forms == FV_VK_NO_FORMS ? FV_VK_FULL : fv_vk_form_of(query);
+  return form < 0 ? FV_VK_FULL : (FvVkForm)form;
+}
+
+static bool reads_half(FvVkForm form) { return form == FV_VK_HALF || form == FV_VK_WIDEN; }
+static bool halves_weights(const FvVkStep *step, const FvKernelQuery *query) {
+  return step->kernel->forms & FV_VK_HALVES_WEIGHTS && reads_half(form_of(step, query));
+}
+
+static int64_t full_bytes(const FvVkStep *step, const FvKernelQuery *query) {
+  return step->kernel->full_size ? (int64_t)step->kernel->full_size(query) : 0;
+}
+
+/* Of the part that may be f16; what stays f32 follows. */
+static int64_t packed_bytes(const FvVkStep *step, const FvKernelQuery *query) {
+  int64_t floats = (int64_t)step->kernel->packed_size(query) - full_bytes(step, query);
+  return halves_weights(step, query) ? rounded(floats / 2) : floats;
+}
+
 static int64_t place_weights(Build *build) {
   int64_t scratch = 0;
   for (int s = 0; s < build->params->step_count; s++) {
@@ -237,7 +261,8 @@ static int64_t place_weights(Build *build) {
     const FvVkKernel *kernel = step->kernel;
     build->weights.packed_at[s] = build->weights.bytes;
     if (kernel->packed_size) {
-      build->weights.bytes += rounded((int64_t)kernel->packed_size(&build->queries[s]));
+      build->weights.full_at[s] = build->weights.bytes + packed_bytes(step, &build->queries[s]);
+      build->weights.bytes = rounded(build->weights.full_at[s] + full_bytes(step, &build->queries[s]));
     } else {
       for (int i = 0; i < step->node->input_count; i++)
         if (step->in[i].present && step->in[i].is_constant) place_constant(&build->weights, &step->in[i]);
@@ -249,10 +274,27 @@ static int64_t place_weights(Build *build) {
   return scratch;
 }
 
+/* Packed floats into memory as f16, the last ones as they are. What fp16 cannot hold becomes its largest number: infinities would spread. */
+static int fill_halves(const FvVkStep *step, const FvKernelQuery *query, uint16_t *to, char *full_to) {
+  size_t all = step->kernel->packed_size(query) / sizeof(float), full = (size_t)full_bytes(step, query) / sizeof(float), count = all - full;
+  float *packed = calloc(all + 1, sizeof *packed);
+  if (!packed) return FV_ERR_NO_MEMORY;
+  step->kernel->pack(query, packed);
+  for (size_t i = 0; i < count; i++) to[i] = fv_f32_to_f16(packed[i] > HALF_MAX ? HALF_MAX : packed[i] < -HALF_MAX ? -HALF_MAX : packed[i]);
+  memcpy(full_to, packed + count, full * sizeof *packed);
+  free(packed);
+  return 0;
+}
+
 /* Writes all weights to host memory of build->weights.bytes bytes, zeroed. */
-static void fill_weights(const Build *build, char *memory) {
+static int fill_weights(const Build *build, char *memory) {
   for (int s = 0; s < build->params->step_count; s++) {
     const FvVkStep *step = &build->steps[s];
+    if (halves_weights(step, &build->queries[s])) {
+      uint16_t *to = (uint16_t *)(memory + build->weights.packed_at[s]);
+      if (fill_halves(step, &build->queries[s], to, memory + build->weights.full_at[s]) < 0) return fv_error_set(build->err, FV_ERR_NO_MEMORY, "out of memory");
+      continue;
+    }
     if (step->kernel->packed_size) {
       step->kernel->pack(&build->queries[s], memory + build->weights.packed_at[s]);
       continue;
@@ -261,6 +303,7 @@ static void fill_weights(const Build *build, char *memory) {
       if (step->in[i].present && step->in[i].is_constant)
         memcpy(memory + step->in[i].offset, step->in[i].tensor.data, (size_t)span_bytes(&step->in[i].tensor));
   }
+  return 0;
 }
 
 static int upload_weights(Build *build) {
@@ -268,16 +311,16 @@ static int upload_weights(Build *build) {
   FvVkDevice *device = program->device;
   int64_t bytes = build->weights.bytes + SLACK;
   FvVkBuffer staging = {0};
-  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, program->texel, "memory for weights", &program->weights, build->err);
+  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, program->views, "memory for weights", &program->weights, build->err);
   char *memory = program->weights.map;
   if (result == 0 && !memory) {
-    result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, false, "memory to upload weights from", &staging, build->err);
+    result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, FV_VK_NO_VIEWS, "memory to upload weights from", &staging, build->err);
     memory = staging.map;
   }
   if (result == 0) {
     memset(memory, 0, (size_t)bytes);
-    fill_weights(build, memory);
-    if (staging.handle) result = fv_vk_copy_now(device, &staging, &program->weights, (VkDeviceSize)bytes, build->err);
+    result = fill_weights(build, memory);
+    if (result == 0 && staging.handle) result = fv_vk_copy_now(device, &staging, &program->weights, (VkDeviceSize)bytes, build->err);
   }
   fv_vk_buffer_destroy(device, &staging);
   return result;
@@ -288,9 +331,11 @@ static int emit_step(Build *build, int s) {
   const FvVkStep *step = &build->steps[s];
   program->step_count = s;
   program->has_launched = false;
+  FvVkForm form = form_of(step, &build->queries[s]);
+  int64_t packed = halves_weights(step, &build->queries[s]) ? 2 : 4, read = reads_half(form) ? 2 : 4, result_size = form == FV_VK_HALF || form == FV_VK_NARROW ? 2 : 4;
   FvVkEmit emit = {
-    .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .packed_at = (int32_t)(build->weights.packed_at[s] / 4),
-    .scratch_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / 4), .texel = program->texel, .program = program, .err = build->err,
+    .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .form = form, .packed_at = (int32_t)(build->weights.packed_at[s] / packed),
+    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .scratch_full_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .way = program->way, .program = program, .err = build->err,
   };
   int first = program->dispatch_count;
   int result = step->kernel->emit(&emit);
@@ -342,6 +387,19 @@ static int check_size(const FvVkProgram *program, int64_t arena, int64_t weights
                       (long long)weights, program->device->id, program->device->traits.properties.limits.maxStorageBufferRange);
 }
 
+/* How shaders reach memory: through texel buffers where those are faster and long enough. */
+static void choose_views(Build *build) {
+  FvVkProgram *program = build->program;
+  const FvVkDevice *device = program->device;
+  FvVkViews views = FV_VK_FLOAT_VIEWS;
+  for (int s = 0; s < build->params->step_count; s++)
+    for (int i = 0; i < build->steps[s].node->output_count; i++)
+      if (build->steps[s].out[i].present && build->steps[s].out[i].tensor.dtype == FV_DTYPE_F16) views = FV_VK_HALF_VIEWS;
+  program->texel = device->texel && (views != FV_VK_HALF_VIEWS || device->traits.half_texel) && fv_vk_fits_texel(device, views, program->zeros_begin + (1 << 20)) &&
+                   fv_vk_fits_texel(device, views, build->weights.bytes + SLACK);
+  program->views = program->texel ? views : FV_VK_NO_VIEWS;
+}
+
 static int build_program(Build *build) {
   const FvVkProgramParams *params = build->params;
   FvVkProgram *program = build->program;
@@ -351,7 +409,7 @@ static int build_program(Build *build) {
   build->scratch_at = rounded(params->arena_bytes + SLACK);
   program->zeros_begin = build->scratch_at + scratch;
   result = check_size(program, program->zeros_begin, build->weights.bytes, build->err);
-  program->texel = program->device->texel && fv_vk_fits_texel(program->device, program->zeros_begin + (1 << 20)) && fv_vk_fits_texel(program->device, build->weights.bytes + SLACK);
+  choose_views(build);
   if (result == 0) result = upload_weights(build);
   for (int s = 0; s < params->step_count && result == 0; s++) result = build->steps[s].kernel->on_host ? add_host_step(build, s) : emit_step(build, s);
   program->step_count = params->step_count;
@@ -370,10 +428,12 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
   FvVkProgram *made = calloc(1, sizeof *made);
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   made->device = device;
+  made->way = params->way;
   Build build = {.params = params, .program = made, .err = err};
   int result = build_program(&build);
   free(build.weights.known_at);
   free(build.weights.known);
+  free(build.weights.full_at);
   free(build.weights.packed_at);
   free(build.queries);
   free(build.steps);
@@ -392,8 +452,9 @@ int fv_vk_program_start(FvVkDevice *device, bool texel, int64_t arena_bytes, FvV
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   made->device = device;
   made->texel = texel;
+  made->views = texel ? FV_VK_FLOAT_VIEWS : FV_VK_NO_VIEWS;
   made->arena_bytes = arena_bytes;
-  return fv_vk_buffer_create(device, SLACK, FV_VK_DEVICE, texel, "memory for weights", &made->weights, err);
+  return fv_vk_buffer_create(device, SLACK, FV_VK_DEVICE, made->views, "memory for weights", &made->weights, err);
 }
 
 void fv_vk_program_destroy(FvVkProgram **program) {
@@ -409,6 +470,8 @@ void fv_vk_program_destroy(FvVkProgram **program) {
   free(old->writes);
   free(old);
 }
+
+bool fv_vk_program_is_texel(const FvVkProgram *program) { return program->texel; }
 
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return program->weight_bytes; }
 

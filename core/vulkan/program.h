@@ -39,6 +39,8 @@ typedef struct FvVkHostStep {
 struct FvVkProgram {
   FvVkDevice *device;
   bool texel;
+  int way;
+  FvVkViews views;
   FvVkBuffer weights;
   int64_t weight_bytes;
   FvVkDispatch *dispatches;

@@ -51,11 +51,11 @@ static int fill(const Job *job, char *memory, FvError *err) {
 
 static int send(FvVkDevice *device, Job *job, FvError *err) {
   int64_t bytes = job->words * 4;
-  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, device->texel, "memory for coded weights", &job->coded, err);
+  int result = fv_vk_buffer_create(device, bytes, FV_VK_DEVICE, device->texel ? FV_VK_FLOAT_VIEWS : FV_VK_NO_VIEWS, "memory for coded weights", &job->coded, err);
   if (result < 0) return result;
   if (job->coded.map) return fill(job, job->coded.map, err);
-  result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, false, "memory to upload coded weights from", &job->staging, err);
-  if (result == 0) result = fv_vk_buffer_create(device, STATUS_WORDS * 4, FV_VK_READBACK, false, "memory for a status", &job->status, err);
+  result = fv_vk_buffer_create(device, bytes, FV_VK_UPLOAD, FV_VK_NO_VIEWS, "memory to upload coded weights from", &job->staging, err);
+  if (result == 0) result = fv_vk_buffer_create(device, STATUS_WORDS * 4, FV_VK_READBACK, FV_VK_NO_VIEWS, "memory for a status", &job->status, err);
   if (result == 0) result = fill(job, job->staging.map, err);
   return result < 0 ? result : fv_vk_copy_now(device, &job->staging, &job->coded, (VkDeviceSize)bytes, err);
 }
@@ -88,7 +88,7 @@ int fv_vk_rans_decode(FvVkDevice *device, const uint8_t *coded, size_t size, siz
   int result = fv_rans_open(coded, size, count, &job.stream, err);
   if (result < 0) return result;
   lay_out(&job, at);
-  if (job.stream.blocks > 65535 || !fv_vk_fits_storage(device, job.words * 4) || (device->texel && !fv_vk_fits_texel(device, job.words * 4)))
+  if (job.stream.blocks > 65535 || !fv_vk_fits_storage(device, job.words * 4) || (device->texel && !fv_vk_fits_texel(device, FV_VK_FLOAT_VIEWS, job.words * 4)))
     return fv_error_set(err, FV_ERR_LIMIT, "a stream of %zu bytes in %zu blocks is too long for device '%s'", size, job.stream.blocks, device->id);
   result = send(device, &job, err);
   if (result == 0) result = run(device, &job, to, err);

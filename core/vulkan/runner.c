@@ -293,12 +293,12 @@ static int clear_arena(FvVkRunner *runner, Frame *frame, FvError *err) {
 static int create_buffers(FvVkRunner *runner, Frame *frame, FvError *err) {
   const FvVkProgram *program = runner->program;
   FvVkDevice *device = program->device;
-  int result = fv_vk_buffer_create(device, program->arena_bytes, FV_VK_DEVICE, program->texel, "memory for activations", &frame->arena, err);
+  int result = fv_vk_buffer_create(device, program->arena_bytes, FV_VK_DEVICE, program->views, "memory for activations", &frame->arena, err);
   if (result < 0 || device->traits.unified) return result;
-  result = fv_vk_buffer_create(device, program->staging_in_bytes, FV_VK_UPLOAD, false, "memory for inputs", &frame->upload, err);
+  result = fv_vk_buffer_create(device, program->staging_in_bytes, FV_VK_UPLOAD, FV_VK_NO_VIEWS, "memory for inputs", &frame->upload, err);
   if (result < 0) return result;
   memset(frame->upload.map, 0, frame->upload.size);
-  return fv_vk_buffer_create(device, program->staging_out_bytes, FV_VK_READBACK, false, "memory for outputs", &frame->readback, err);
+  return fv_vk_buffer_create(device, program->staging_out_bytes, FV_VK_READBACK, FV_VK_NO_VIEWS, "memory for outputs", &frame->readback, err);
 }
 
 static VkResult create_commands(const FvVkRunner *runner, Frame *frame) {

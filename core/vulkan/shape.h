@@ -19,11 +19,13 @@ typedef struct FvVkWindow {
 } FvVkWindow;
 bool fv_vk_window(const FvWindow *window, FvVkWindow *result);
 
+/* Of one of the types that rows of floats take: FvVkHalf says which. */
+static inline bool fv_vk_is_float(const FvTensor *tensor) { return tensor && (tensor->dtype == FV_DTYPE_F32 || tensor->dtype == FV_DTYPE_F16); }
 static inline bool fv_vk_is_f32(const FvTensor *tensor) { return tensor && tensor->dtype == FV_DTYPE_F32; }
 static inline bool fv_vk_is_constant(const FvKernelQuery *query, int index) { return fv_query_input(query, index) && query->in[index]->data; }
 static inline int64_t fv_vk_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* Do pixels begin at multiples of four floats, with channels one after the other? at: the picture's first element. */
+/* Do pixels begin at multiples of four elements, with channels one after the other? at: the picture's first element. */
 bool fv_vk_image_aligned(const FvVkImage *image, int32_t at);
 bool fv_vk_aligned_pixels(const FvVkPlace *place); /* false for what is no picture */
 

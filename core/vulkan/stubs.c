@@ -25,6 +25,8 @@ void fv_vk_device_close(FvVkDevice **device) { (void)device; }
 const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vulkan"; }
 bool fv_vk_device_imports_dma(const FvVkDevice *device) { return (void)device, false; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
+bool fv_vk_device_takes_half(const FvVkDevice *device) { return device != NULL; }
+bool fv_vk_device_is_software(const FvVkDevice *device) { return device == NULL; }
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_kernel_name(const FvVkKernel *kernel) { return (void)kernel, "none"; }
@@ -36,6 +38,11 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
 }
 
 void fv_vk_program_destroy(FvVkProgram **program) { (void)program; }
+bool fv_vk_program_is_texel(const FvVkProgram *program) { return program != NULL; }
+int fv_vk_tune(FvVkDevice *device, const FvVkProgramParams *params, bool texel, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err) {
+  (void)device, (void)params, (void)texel, (void)tell, (void)data, (void)tuning;
+  return fv_error_set(err, FV_ERR_DEVICE, "%s", reason);
+}
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program) { return (void)program, 0; }
 int64_t fv_vk_program_staging_bytes(const FvVkProgram *program) { return (void)program, 0; }

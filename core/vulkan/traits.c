@@ -44,6 +44,7 @@ static void read_features(FvVkInstance *instance, VkPhysicalDevice physical, con
   traits->int8 = small.shaderInt8;
   traits->dot_product = dot.shaderIntegerDotProduct;
   traits->timeline = timeline.timelineSemaphore;
+  traits->storage_formats = root.features.shaderStorageImageExtendedFormats;
   traits->int16 = root.features.shaderInt16;
   traits->int64 = root.features.shaderInt64;
   traits->float64 = root.features.shaderFloat64;
@@ -71,6 +72,13 @@ static void read_properties(FvVkInstance *instance, VkPhysicalDevice physical, c
   traits->host_import_alignment = host.minImportedHostPointerAlignment;
   traits->cooperative_matrix = has(extensions, "VK_KHR_cooperative_matrix") || has(extensions, "VK_NV_cooperative_matrix");
   traits->dma_buf = has(extensions, VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME) && has(extensions, VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
+}
+
+static bool has_texel_format(FvVkInstance *instance, VkPhysicalDevice physical, VkFormat format) {
+  const VkFormatFeatureFlags wanted = VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT | VK_FORMAT_FEATURE_STORAGE_TEXEL_BUFFER_BIT;
+  VkFormatProperties properties;
+  instance->vk.GetPhysicalDeviceFormatProperties(physical, format, &properties);
+  return (properties.bufferFeatures & wanted) == wanted;
 }
 
 static void choose_queue(FvVkInstance *instance, VkPhysicalDevice physical, FvVkTraits *traits) {
@@ -113,6 +121,7 @@ void fv_vk_traits_read(FvVkInstance *instance, VkPhysicalDevice physical, FvVkTr
   instance->vk.GetPhysicalDeviceMemoryProperties(physical, &traits->memory);
   read_features(instance, physical, &extensions, traits);
   read_properties(instance, physical, &extensions, traits);
+  traits->half_texel = traits->storage_formats && has_texel_format(instance, physical, VK_FORMAT_R16_SFLOAT) && has_texel_format(instance, physical, VK_FORMAT_R16G16B16A16_SFLOAT);
   traits->unified = is_unified(traits);
 }
 

@@ -86,11 +86,13 @@ bool fv_vk_computes(const FvTensor *tensor) { return tensor && tensor->dtype != 
 bool fv_vk_move_fits(const FvTensor *y, const FvTensor *a) {
   if (!y || !a || y->dtype != a->dtype) return false;
   const FvTensor *tensors[] = {y, a};
-  return fv_vk_map_fits(y, a, NULL) || fv_vk_copy_bytes_fits(y, a) || fv_vk_typed_fits(tensors, 1);
+  bool plain = fv_vk_map_fits(y, a, NULL) || fv_vk_copy_bytes_fits(y, a), typed = fv_vk_typed_fits(tensors, 1);
+  return y->dtype == FV_DTYPE_F16 ? typed : plain || typed; /* f16 constants, and devices without 16-bit storage */
 }
 
 int fv_vk_move(FvVkEmit *emit, const FvTensor *y, int64_t y_at, const FvTensor *a, int64_t a_at, bool a_in_weights) {
-  if (fv_vk_map_fits(y, a, NULL)) return fv_vk_copy(emit, y, y_at, a, a_at, a_in_weights);
+  bool half = y->dtype == FV_DTYPE_F16, plain = !half || (!a_in_weights && fv_vk_device_takes_half(emit->device));
+  if (plain && fv_vk_map_fits(y, a, NULL)) return fv_vk_copy(emit, y, y_at, a, a_at, a_in_weights);
   if (fv_vk_copy_bytes_fits(y, a)) return fv_vk_copy_bytes(emit, y, y_at, a, a_at, a_in_weights);
   return fv_vk_typed(emit, &(FvVkTyped){.tensor = {*y, *a}, .at = {(int32_t)y_at, (int32_t)a_at}, .in_weights = {false, a_in_weights}, .inputs = 1,
                                         .operation = TYPED_MOVE, .independent = true});

@@ -8,6 +8,7 @@
 
 #include <fovea/device.h>
 #include <fovea/frame.h>
+#include <fovea/plan.h>
 
 #include "ir/locations.h"
 #include "ir/op.h"
@@ -26,6 +27,10 @@ void fv_vk_device_close(FvVkDevice **device);
 const char *fv_vk_device_id(const FvVkDevice *device); /* "vulkan:0" */
 bool fv_vk_device_imports_dma(const FvVkDevice *device);
 const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "storage": what the probe found faster to read through */
+
+/* Can float tensors be fp16 in its memory? */
+bool fv_vk_device_takes_half(const FvVkDevice *device);
+bool fv_vk_device_is_software(const FvVkDevice *device); /* the CPU in another guise */
 
 /* The first row that suits, or NULL. */
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query);
@@ -53,12 +58,17 @@ typedef struct FvVkProgramParams {
   int64_t arena_bytes;
   const FvVkOperand *inputs, *outputs; /* of the graph; what is not present or constant is left alone */
   int input_count, output_count;
+  int way; /* in which convolutions are computed, from 1 on; 0: the best that is known */
 } FvVkProgramParams;
 
 /* Packs and uploads weights, makes pipelines, orders dispatches. Keeps the device; borrows nothing from params but nodes and
  * constants of steps that the host takes. */
 int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, FvVkProgram **program, FvError *err);
 void fv_vk_program_destroy(FvVkProgram **program);
+bool fv_vk_program_is_texel(const FvVkProgram *program); /* how it reaches memory */
+
+/* Times the ways of every convolution among the steps, for programs that reach memory as `texel` says; those made from then on take the fastest. */
+int fv_vk_tune(FvVkDevice *device, const FvVkProgramParams *params, bool texel, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
 int64_t fv_vk_program_weight_bytes(const FvVkProgram *program);
 int64_t fv_vk_program_frame_bytes(const FvVkProgram *program); /* of one frame of a runner… */
 int64_t fv_vk_program_staging_bytes(const FvVkProgram *program); /* …and what of it lies between host and device */

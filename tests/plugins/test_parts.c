@@ -45,7 +45,7 @@ static void quantiles_look_back_on_the_window(void) {
 static FoveaSharedPlan *acquire(const gchar *file, gint threads) {
   FvError err = {FV_OK, ""};
   gchar *path = test_model(file);
-  FoveaSharedPlan *shared = fovea_plan_acquire(path, &fv_model_params(.config = NULL), "cpu", threads, &err);
+  FoveaSharedPlan *shared = fovea_plan_acquire(path, &fv_model_params(.config = NULL), &fv_plan_params(.device = "cpu", .threads = threads), &err);
   g_assert_cmpstr(err.message, ==, "");
   g_free(path);
   return shared;
@@ -90,9 +90,9 @@ static void changed_file_is_another_model(void) {
   FvError err = {FV_OK, ""};
   g_assert_true(g_file_get_contents(from, &data, &size, NULL));
   g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL));
-  FoveaSharedPlan *before = fovea_plan_acquire(path, &fv_model_params(.config = description), "cpu", 1, &err);
+  FoveaSharedPlan *before = fovea_plan_acquire(path, &fv_model_params(.config = description), &fv_plan_params(.device = "cpu", .threads = 1), &err);
   g_assert_true(g_file_set_contents(path, data, (gssize)size, NULL)); /* replaces the file by a new one */
-  FoveaSharedPlan *after = fovea_plan_acquire(path, &fv_model_params(.config = description), "cpu", 1, &err);
+  FoveaSharedPlan *after = fovea_plan_acquire(path, &fv_model_params(.config = description), &fv_plan_params(.device = "cpu", .threads = 1), &err);
   g_assert_nonnull(before);
   g_assert_nonnull(after);
   g_assert_true(before != after);
@@ -111,7 +111,7 @@ static void failures_are_told_and_not_remembered(void) {
   for (guint i = 0; i < 2; i++) {
     FvError err = {FV_OK, ""};
     gchar *path = test_model("garbage.onnx");
-    g_assert_null(fovea_plan_acquire(path, &fv_model_params(.config = NULL), "cpu", 1, &err));
+    g_assert_null(fovea_plan_acquire(path, &fv_model_params(.config = NULL), &fv_plan_params(.device = "cpu", .threads = 1), &err));
     g_assert_cmpint(err.code, <, 0);
     g_assert_cmpuint(strlen(err.message), >, 0);
     g_free(path);

@@ -159,6 +159,46 @@ static void test_memory_never_overlaps(void) {
   }
 }
 
+static int count_casts(const FvGraph *graph, FvDtype to) {
+  int count = 0;
+  for (int i = 0; i < graph->node_count; i++) count += graph->nodes[i]->op->kind == FV_OP_CAST && graph->nodes[i]->outputs[0]->dtype == to;
+  return count;
+}
+
+static const FvNode *find_node(const FvGraph *graph, FvOpKind kind) {
+  for (int i = 0; i < graph->node_count; i++)
+    if (graph->nodes[i]->op->kind == kind) return graph->nodes[i];
+  g_error("there is no such node");
+}
+
+/* What is computed is f16, the ends are f32, and casts are only where the two meet: in front of ArgMax once, at one of the two outputs, nowhere else. */
+static void test_halves(void) {
+  FvError err = {0};
+  Builder b = start();
+  FvValue *x = input(&b, 3, 7, 5), *first = conv3(&b, x, 3, 4, true), *second = conv3(&b, first, 4, 4, true);
+  FvNode *join = NODE(&b, "Concat", second, constant(&b, 4, (int64_t[]){1, 2, 7, 5}, false));
+  set_attr(&b, join, (FvAttr){.name = "axis", .kind = FV_ATTR_INT, .i = 1});
+  FvValue *out = OUT(&b, "Add", join->outputs[0], number(&b, 1e-7f)), *best = OUT(&b, "ArgMax", second);
+  fv_graph_add_output(b.graph, out);
+  fv_graph_add_output(b.graph, best);
+  if (fv_graph_sort(b.graph, &err) < 0 || fv_graph_prepare(b.graph, &err) < 0) g_error("%s", err.message);
+  g_assert_cmpint(fv_pass_halve(b.graph), ==, 4);
+  g_assert_cmpint(b.graph->inputs[0]->dtype, ==, FV_DTYPE_F32);
+  g_assert_cmpint(b.graph->outputs[0]->dtype, ==, FV_DTYPE_F32);
+  g_assert_cmpint(b.graph->outputs[1]->dtype, ==, FV_DTYPE_I64);
+  g_assert_true(b.graph->outputs[0] == out);
+  g_assert_cmpint(count_casts(b.graph, FV_DTYPE_F32), ==, 2);
+  g_assert_cmpint(count_casts(b.graph, FV_DTYPE_F16), ==, 0); /* the first convolution reads the input as it is */
+  const FvNode *concat = find_node(b.graph, FV_OP_CONCAT), *conv = find_node(b.graph, FV_OP_CONV), *add = find_node(b.graph, FV_OP_BINARY);
+  g_assert_true(conv->inputs[0] == b.graph->inputs[0]);
+  g_assert_cmpint(conv->inputs[1]->dtype, ==, FV_DTYPE_F32); /* kernels pack it */
+  g_assert_cmpint(conv->outputs[0]->dtype, ==, FV_DTYPE_F16);
+  g_assert_cmpint(concat->inputs[1]->dtype, ==, FV_DTYPE_F16); /* only moved, so of the type it is moved among */
+  g_assert_cmpint(add->inputs[1]->dtype, ==, FV_DTYPE_F32);    /* 1e-7 would be 1.2e-7 */
+  g_assert_cmpint(find_node(b.graph, FV_OP_ARG)->inputs[0]->dtype, ==, FV_DTYPE_F32);
+  fv_graph_destroy(&b.graph);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/passes/batch-norm-into-conv", test_batch_norm);
@@ -174,6 +214,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/passes/activation-before-add-stays", test_activation_before_add_stays);
   g_test_add_func("/passes/pad", test_pad);
   g_test_add_func("/passes/shuffle", test_shuffle);
+  g_test_add_func("/passes/halves", test_halves);
   g_test_add_func("/memory/never-overlaps", test_memory_never_overlaps);
   return g_test_run();
 }

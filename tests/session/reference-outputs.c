@@ -29,10 +29,12 @@ typedef struct Mode {
   unsigned flags;
   int threads;
   const char *device;
+  FvPrecision precision;
 } Mode;
 
 static const Mode modes[] = {
-  {"fast", 0, 1, "cpu"}, {"two-threads", 0, 2, "cpu"}, {"unfused", FV_PLAN_NO_FUSION, 1, "cpu"}, {"reference", FV_PLAN_REFERENCE, 1, "cpu"}, {"vulkan", 0, 1, "vulkan"},
+  {"fast", 0, 1, "cpu"}, {"two-threads", 0, 2, "cpu"}, {"unfused", FV_PLAN_NO_FUSION, 1, "cpu"}, {"reference", FV_PLAN_REFERENCE, 1, "cpu"}, {"vulkan", 0, 1, "vulkan", FV_PRECISION_FP32},
+  {"vulkan-fp16", 0, 1, "vulkan", FV_PRECISION_FP16},
 };
 
 static void load(const char *folder, const char *file, FvTensor *tensor) {
@@ -75,7 +77,13 @@ static double smallest_step(const float *values, int64_t count) {
   return step;
 }
 
-static void compare(const FvTensor *got, const Case *test, int output) {
+/* fp16 keeps 11 bits of what each layer makes. */
+static double allowed_for(const Case *test, const Mode *mode, const FvTensor *want, double largest) {
+  if (mode->precision == FV_PRECISION_FP16) return largest * 1e-2;
+  return test->tolerance > 0 ? largest * test->tolerance : smallest_step(want->data, fv_tensor_count(want)) * 1.001;
+}
+
+static void compare(const FvTensor *got, const Case *test, const Mode *mode, int output) {
   FvTensor want = {0}, have;
   g_autofree char *file = g_strdup_printf("out%d.npy", output);
   load(test->folder, file, &want);
@@ -90,7 +98,7 @@ static void compare(const FvTensor *got, const Case *test, int output) {
     largest = fmax(largest, fabs(expected[i]));
     worst = fmax(worst, isnan(copy[i]) ? INFINITY : fabs((double)copy[i] - expected[i]));
   }
-  double allowed = test->tolerance > 0 ? largest * test->tolerance : smallest_step(expected, fv_tensor_count(&want)) * 1.001;
+  double allowed = allowed_for(test, mode, &want, largest);
   g_test_message("%s: worst difference %g, allowed %g, largest magnitude %g", file, worst, allowed, largest);
   g_assert_cmpfloat(worst, <=, allowed);
   fv_tensor_release(&want);
@@ -110,13 +118,13 @@ static void run_case(const Case *test, const Mode *mode) {
   FvPlan *plan = NULL;
   FvSession *session = NULL;
   g_autofree char *path = g_build_filename(g_getenv("FOVEA_SHARED_DIR"), "models", "onnx", test->model, NULL);
-  FvPlanParams params = fv_plan_params(.device = mode->device, .threads = mode->threads, .flags = mode->flags);
+  FvPlanParams params = fv_plan_params(.device = mode->device, .threads = mode->threads, .flags = mode->flags, .precision = mode->precision);
   if (fv_model_open(path, NULL, &model, &err) < 0 || fv_plan_create(model, &params, &plan, &err) < 0 || fv_session_create(plan, &session, &err) < 0)
     g_error("%s", err.message);
   for (int round = 0; round < 2; round++) { /* the second run shows that nothing of the first is left over */
     fill(fv_session_input(session, 0), test);
     g_assert_cmpint(fv_session_run(session, &err), ==, 0);
-    for (int i = 0; i < fv_session_output_count(session); i++) compare(fv_session_output(session, i), test, i);
+    for (int i = 0; i < fv_session_output_count(session); i++) compare(fv_session_output(session, i), test, mode, i);
     if (mode->flags & FV_PLAN_REFERENCE) break;
   }
   fv_session_destroy(&session);

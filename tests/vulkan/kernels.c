@@ -1,5 +1,6 @@
-/* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, and with --bench their speed.
- * --bench [WORD]: only cases whose name contains WORD. Skips where there is no device. */
+/* Every case of tests/kernels/cases.c through the Vulkan kernels against the reference, on both load paths, in fp32 and in fp16, and with --bench their
+ * speed.
+ * --bench [--half] [WORD]: only cases whose name contains WORD. Skips where there is no device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "driver.h"
 #include "subject.h"
+#include "vulkan/conv.h"
 #include "vulkan/device.h"
 #include "vulkan/vk.h"
 
@@ -17,8 +19,12 @@ static const struct {
   {LAYOUT_CHANNELS_LAST, LAYOUT_CHANNELS_LAST, "channels-last"}, {LAYOUT_WIDE, LAYOUT_SLICE, "wide to slice"},
   {LAYOUT_SLICE, LAYOUT_WIDE, "slice to wide"},                  {LAYOUT_ROW_MAJOR, LAYOUT_ROW_MAJOR, "planar"},
   {LAYOUT_ROW_MAJOR, LAYOUT_CHANNELS_LAST, "planar to channels-last"}, {LAYOUT_CHANNELS_LAST, LAYOUT_ROW_MAJOR, "channels-last to planar"},
+  {LAYOUT_EVEN, LAYOUT_WIDE, "even channels to wide"},           {LAYOUT_ODD, LAYOUT_WIDE, "odd channels to wide"},
 };
 enum { LAYOUTS = sizeof layouts / sizeof layouts[0], ALIGN = 64 };
+
+static const char *const way_names[] = {"", "", "/second way", "/third way", "/fourth way"};
+static int way; /* 0: convolutions are divided as usual */
 
 /* A subject as a program of one step. Buffers lie in the arena one after the other, guards included, and are ports as bytes. */
 typedef struct Bound {
@@ -55,6 +61,7 @@ static void bind(Bound *b, Subject *s) {
     b->out[i] = &s->outputs[i].tensor;
     at = add_port(&b->ports[MAX_IO + i], &b->operands[MAX_IO + i], &s->outputs[i], at);
   }
+  b->params.way = way;
   b->query = (FvKernelQuery){s->node, b->planned, b->out};
   b->step = (FvVkStep){s->node, NULL, b->operands, b->operands + MAX_IO};
   b->params = (FvVkProgramParams){.steps = &b->step, .step_count = 1, .arena_bytes = at, .inputs = b->ports, .input_count = 2 * MAX_IO,
@@ -75,20 +82,30 @@ static int run_once(FvVkRunner *runner, Subject *s, FvError *err) {
   return result;
 }
 
+static const char *const form_names[] = {[FV_VK_FULL] = "", [FV_VK_HALF] = "/fp16", [FV_VK_NARROW] = "/to fp16", [FV_VK_WIDEN] = "/from fp16"};
 static int failures, runs, line;
 
-static void check_layout(FvVkDevice *device, const char *path, const KernelCase *test, int l) {
+static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, const KernelCase *test, int l) {
   Subject subject;
   Bound bound;
   FvError err = {0};
   FvVkProgram *program = NULL;
   FvVkRunner *runner = NULL;
   if (!subject_create(&subject, test, layouts[l].in, layouts[l].out)) exit(1);
+  if (form != FV_VK_FULL) {
+    if (!subject_round(&subject)) {
+      subject_destroy(&subject);
+      return;
+    }
+    subject_reference(&subject);
+    subject_halve(&subject, form != FV_VK_NARROW, form != FV_VK_WIDEN);
+  }
   bind(&bound, &subject);
   bound.step.kernel = fv_vk_select(device, &bound.query);
-  if (bound.step.kernel) {
+  bool mixed = form == FV_VK_NARROW || form == FV_VK_WIDEN; /* rows that ask for types themselves are not meant */
+  if (bound.step.kernel && (!mixed || bound.step.kernel->forms & 1 << form)) {
     const char *error = NULL;
-    subject_reference(&subject);
+    if (form == FV_VK_FULL) subject_reference(&subject);
     int result = fv_vk_program_create(device, &bound.params, &program, &err);
     if (result == 0) result = fv_vk_runner_create(program, 1, false, &runner, &err);
     for (int round = 0; round < 2 && result == 0 && !error; round++, runs++) {
@@ -97,11 +114,33 @@ static void check_layout(FvVkDevice *device, const char *path, const KernelCase 
     }
     if (result < 0) error = err.message;
     failures += error != NULL;
-    printf("%s %d - %s/%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, test->name, layouts[l].name, error ? ": " : "", error ? error : "");
+    printf("%s %d - %s/%s%s%s/%s/%s%s%s\n", error ? "not ok" : "ok", ++line, fv_vk_kernel_name(bound.step.kernel), path, form_names[form], way_names[way], test->name, layouts[l].name, error ? ": " : "", error ? error : "");
     fv_vk_runner_destroy(&runner);
     fv_vk_program_destroy(&program);
   }
   subject_destroy(&subject);
+}
+
+/* Is there a way of this number beside the usual one, which is tested anyway? */
+static bool has_way(FvVkDevice *device, const KernelCase *test) {
+  Subject subject;
+  Bound bound;
+  FvVkConv conv = {0};
+  FvVkConvWay ways[FV_VK_MAX_WAYS];
+  if (!subject_create(&subject, test, layouts[1].in, layouts[1].out)) exit(1);
+  bind(&bound, &subject);
+  const FvVkKernel *kernel = fv_vk_select(device, &bound.query);
+  bool has = kernel && kernel->conv && kernel->conv(&bound.query, &conv) && way <= fv_vk_conv_ways(device, device->texel, &conv, ways);
+  subject_destroy(&subject);
+  return has;
+}
+
+/* The ways that `fovea tune` may choose: of the storage path the first few, which are the tiles in shared memory and the one in registers. */
+static void check_ways(FvVkDevice *device, const char *path, FvVkForm form, const char *word) {
+  for (way = 2; way <= (form == FV_VK_FULL ? 4 : 2); way++)
+    for (int i = 0; i < kernel_case_count; i++)
+      if (!kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word)) && has_way(device, &kernel_cases[i])) check_layout(device, path, form, &kernel_cases[i], 1);
+  way = 0;
 }
 
 static double now_ns(clockid_t clock) {
@@ -110,7 +149,7 @@ static double now_ns(clockid_t clock) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void bench_case(FvVkDevice *device, const KernelCase *test) {
+static void bench_case(FvVkDevice *device, bool half, const KernelCase *test) {
   Subject subject;
   Bound bound;
   FvError err = {0};
@@ -118,6 +157,7 @@ static void bench_case(FvVkDevice *device, const KernelCase *test) {
   FvVkRunner *runner = NULL;
   bool dense = strstr(test->inputs, "[1,3,") == test->inputs + 3; /* pictures lie so; what layers make is padded */
   if (!subject_create(&subject, test, dense ? LAYOUT_CHANNELS_LAST : LAYOUT_WIDE, LAYOUT_WIDE)) exit(1);
+  if (half && subject_round(&subject)) subject_halve(&subject, true, true);
   bind(&bound, &subject);
   bound.step.kernel = fv_vk_select(device, &bound.query);
   if (bound.step.kernel && fv_vk_program_create(device, &bound.params, &program, &err) == 0 && fv_vk_runner_create(program, 1, false, &runner, &err) == 0) {
@@ -147,7 +187,7 @@ static FvVkDevice *open_device(FvError *err) {
 
 static char given[64]; /* FOVEA_VULKAN as it was */
 
-static void check_path(const char *path, const char *word) {
+static void check_path(const char *path, FvVkForm form, const char *word) {
   FvError err = {0};
   char wishes[128];
   snprintf(wishes, sizeof wishes, "%s,nocache,%s", path, given);
@@ -158,10 +198,12 @@ static void check_path(const char *path, const char *word) {
     failures++;
     return;
   }
-  bool brief = strncmp(path, "storage", 7) == 0; /* the same shaders but for their loads: half of the layouts tell, and compiling takes the time */
-  for (int i = 0; i < kernel_case_count; i++)
-    for (int l = 0; l < LAYOUTS; l += brief ? 2 : 1)
-      if (!word || strstr(kernel_cases[i].name, word)) check_layout(device, path, &kernel_cases[i], l);
+  int step = form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
+  for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
+    for (int l = 0; l < LAYOUTS; l += step)
+      if ((!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
+        check_layout(device, path, form, &kernel_cases[i], l);
+  if (!device->texel && form <= FV_VK_HALF) check_ways(device, path, form, word);
   fv_vk_device_close(&device);
 }
 
@@ -191,23 +233,25 @@ static void check_without_int64(FvVkDevice *device) {
 
 int main(int argc, char **argv) {
   FvError err = {0};
-  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+  bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0, half = bench && argc > 2 && strcmp(argv[2], "--half") == 0;
+  const char *word = argc > 1 + bench + half ? argv[1 + bench + half] : NULL;
   snprintf(given, sizeof given, "%s", getenv("FOVEA_VULKAN") ? getenv("FOVEA_VULKAN") : "");
-  const char *word = argc > 1 + bench ? argv[1 + bench] : NULL;
   FvVkDevice *device = open_device(&err);
   if (!device) {
     printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
     return 0;
   }
   for (int i = 0; i < kernel_case_count && bench; i++)
-    if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, &kernel_cases[i]);
+    if (kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word))) bench_case(device, half, &kernel_cases[i]);
   if (!bench && !word) check_without_int64(device);
   driver_keep_loaded();
   fv_vk_device_close(&device);
   if (bench) return 0;
-  check_path("storage", word);
-  check_path("texel", word);
-  check_path("storage,dot", word ? word : "qlinear conv 1x1 all"); /* where the device has dot products, fast ones or not */
+  for (FvVkForm form = FV_VK_FULL; form < FV_VK_FORMS; form++) {
+    check_path("storage", form, word);
+    check_path("texel", form, word);
+  }
+  check_path("storage,dot", FV_VK_FULL, word ? word : "qlinear conv 1x1 all"); /* where the device has dot products, fast ones or not */
   printf("1..%d\n# %d kernel runs\n", line, runs);
   return failures || !line ? 1 : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "driver.h"
 #include "vulkan/device.h"
+#include "vulkan/tuned.h"
 #include "vulkan/vk.h"
 
 static FvModel *open_model(const char *name) {
@@ -240,6 +241,95 @@ static void test_unsupported_names_the_node(void) {
   fv_model_destroy(&model);
 }
 
+static FvPlan *make_precise_plan(FvModel *model, const char *device, FvPrecision precision) {
+  FvError err;
+  FvPlan *plan = NULL;
+  if (fv_plan_create(model, &fv_plan_params(.device = device, .precision = precision), &plan, &err) < 0) g_error("%s", err.message);
+  return plan;
+}
+
+/* fp16 is what was asked for and takes less memory; the CPU says that it computes in fp32. */
+static void test_precision(void) {
+  FvModel *model = open_model("nanodet_m_320.onnx");
+  if (!model) return;
+  FvPlan *full = make_precise_plan(model, "vulkan", FV_PRECISION_FP32), *half = make_precise_plan(model, "vulkan", FV_PRECISION_FP16);
+  FvPlan *cpu = make_precise_plan(model, "cpu", FV_PRECISION_FP16);
+  g_assert_cmpint(fv_plan_info(full).precision, ==, FV_PRECISION_FP32);
+  g_assert_cmpint(fv_plan_info(half).precision, ==, FV_PRECISION_FP16);
+  g_assert_cmpint(fv_plan_info(cpu).precision, ==, FV_PRECISION_FP32);
+  g_assert_cmpint(fv_plan_info(half).weight_bytes, <, fv_plan_info(full).weight_bytes * 3 / 4);
+  g_assert_cmpint(fv_plan_info(half).session_bytes, <, fv_plan_info(full).session_bytes * 2 / 3);
+  FvSession *session = make_session(half);
+  fill_input(session, 1);
+  uint64_t want = run(session);
+  g_assert_cmpuint(run(session), ==, want);
+  fv_session_destroy(&session);
+  fv_plan_destroy(&cpu);
+  fv_plan_destroy(&half);
+  fv_plan_destroy(&full);
+  fv_model_destroy(&model);
+}
+
+static void test_precision_names(void) {
+  for (int p = FV_PRECISION_AUTO; p <= FV_PRECISION_FP16; p++) g_assert_cmpint(fv_precision_from_name(fv_precision_name((FvPrecision)p)), ==, p);
+  g_assert_cmpint(fv_precision_from_name("fp64"), ==, -1);
+  g_assert_cmpint(fv_precision_from_name(NULL), ==, -1);
+}
+
+/* What was tuned outlives the device; numbers of ways that there are not are dropped. */
+static void test_tunings_are_kept(void) {
+  FvError err;
+  FvVkDevice *device = NULL;
+  for (int round = 0; round < 2; round++) {
+    if (fv_vk_device_open(NULL, &device, &err) < 0) g_error("%s", err.message);
+    if (round == 0) {
+      fv_vk_tunings_set(device->tunings, 5, 3);
+      fv_vk_tunings_set(device->tunings, 5, 2);
+      fv_vk_tunings_set(device->tunings, 6, FV_VK_MAX_WAYS);
+      fv_vk_tunings_save(device->tunings, device);
+    } else {
+      g_assert_cmpint(fv_vk_tuned(device->tunings, 5), ==, 2);
+      g_assert_cmpint(fv_vk_tuned(device->tunings, 6), ==, -1);
+      g_assert_cmpint(fv_vk_tuned(device->tunings, 7), ==, -1);
+    }
+    fv_vk_device_close(&device);
+  }
+}
+
+static int stop_after_one(void *data, int done, int total) {
+  g_assert_cmpint(done, <=, total);
+  return ++*(int *)data < 1;
+}
+
+/* Stopping early keeps what is known; a tuned plan computes the same; the CPU has nothing to tune. */
+static void test_tune(void) {
+  FvError err;
+  FvTuning tuning;
+  int told = 0;
+  FvModel *model = open_model("version-RFB-320.onnx");
+  if (!model) return;
+  FvPlan *plan = make_plan(model, "vulkan"), *cpu = make_plan(model, "cpu");
+  FvSession *session = make_session(plan);
+  fill_input(session, 1);
+  uint64_t want = run(session);
+  fv_session_destroy(&session);
+  g_assert_cmpint(fv_plan_tune(plan, stop_after_one, &told, &tuning, &err), ==, 0);
+  g_assert_cmpint(told, ==, 1);
+  g_assert_cmpint(tuning.distinct, ==, 1);
+  g_assert_cmpfloat(tuning.after_ms, <=, tuning.before_ms);
+  g_assert_cmpint(fv_plan_tune(cpu, NULL, NULL, &tuning, &err), ==, FV_ERR_UNSUPPORTED);
+  g_assert_nonnull(strstr(err.message, "cpu"));
+  fv_plan_destroy(&plan);
+  plan = make_plan(model, "vulkan");
+  session = make_session(plan);
+  fill_input(session, 1);
+  g_assert_cmpuint(run(session), ==, want); /* every way adds up in the same order */
+  fv_session_destroy(&session);
+  fv_plan_destroy(&cpu);
+  fv_plan_destroy(&plan);
+  fv_model_destroy(&model);
+}
+
 static void write_cache(const char *folder, const char *bytes, size_t size) {
   GDir *dir = g_dir_open(folder, 0, NULL);
   const char *name;
@@ -285,6 +375,10 @@ int main(int argc, char **argv) {
   g_test_add_func("/vulkan/sessions/bad-device-names", test_bad_names);
   g_test_add_func("/vulkan/sessions/clean/lost-device", test_lost_device);
   g_test_add_func("/vulkan/sessions/unsupported-names-the-node", test_unsupported_names_the_node);
+  g_test_add_func("/vulkan/sessions/clean/precision", test_precision);
+  g_test_add_func("/vulkan/sessions/precision-names", test_precision_names);
+  g_test_add_func("/vulkan/sessions/tunings-are-kept", test_tunings_are_kept);
+  g_test_add_func("/vulkan/sessions/clean/tune", test_tune);
   g_test_add_func("/vulkan/sessions/corrupt-cache-is-ignored", test_corrupt_cache);
   g_test_add_func("/vulkan/sessions/clean/validation-is-silent", test_validation_is_silent);
   int result = g_test_run();

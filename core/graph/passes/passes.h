@@ -23,6 +23,9 @@ int fv_pass_fuse_shuffle(FvGraph *graph);      /* Reshape-Transpose-Reshape to C
  * rounding to the output's steps. Errors are set. */
 int fv_pass_integers(FvGraph *graph, FvError *err);
 
+/* No part of fv_passes_run: for devices that keep floats as fp16, after everything else. */
+int fv_pass_halve(FvGraph *graph);
+
 /* Helpers of passes. */
 /* The node's params, copied so that other graphs keep theirs; NULL when memory is out. */
 void *fv_pass_own_params(FvGraph *graph, FvNode *node, size_t size);

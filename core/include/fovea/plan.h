@@ -28,6 +28,16 @@ typedef enum FvPlanFlags {
   FV_PLAN_NO_MEASURE = 1 << 3, /* "auto" takes what it remembers, else the CPU: for programs that run a model once */
 } FvPlanFlags;
 
+/* How floats lie in memory and are computed with. The CPU computes in fp32, whatever is asked for; fv_plan_info says what came of it. */
+typedef enum FvPrecision {
+  FV_PRECISION_AUTO, /* fp16 on GPUs that have 16-bit storage, fp32 on software devices */
+  FV_PRECISION_FP32,
+  FV_PRECISION_FP16, /* activations and weights in fp16, sums in fp32; FV_ERR_DEVICE where a device has no 16-bit storage */
+} FvPrecision;
+/* "auto", "fp32", "fp16"; -1 for anything else and NULL. */
+FV_API int fv_precision_from_name(const char *name);
+FV_API const char *fv_precision_name(FvPrecision precision);
+
 typedef struct FvPlanParams {
   /* "cpu", "vulkan", "vulkan:N", "vulkan:NAME" or "auto", which NULL is too. "auto" is what the environment's FOVEA_DEVICE names, where it is set; else the
    * device that runs this model fastest. It is measured once, which can take seconds, and remembered in the cache folder for this model, shapes, machine and
@@ -37,6 +47,7 @@ typedef struct FvPlanParams {
   unsigned flags;     /* FvPlanFlags */
   const FvNamedTensor *constants; /* graph inputs fixed at load, copied; see fv_model_input_is_shape */
   int constant_count;
+  FvPrecision precision; /* 0 is FV_PRECISION_AUTO */
 } FvPlanParams;
 
 #define fv_plan_params(...) ((FvPlanParams){__VA_ARGS__})
@@ -44,6 +55,16 @@ typedef struct FvPlanParams {
 /* Compiles model for a device. params may be NULL. The plan keeps its own reference to the model.
  * Errors: FV_ERR_UNSUPPORTED names the node and operator; FV_ERR_DEVICE; FV_ERR_LIMIT. */
 FV_API int fv_plan_create(FvModel *model, const FvPlanParams *params, FvPlan **plan, FvError *err);
+typedef struct FvTuning {
+  int layers, distinct;       /* convolutions that can be computed in several ways, and how many of them differ */
+  int changed;                /* distinct ones for which another way than the usual is faster */
+  double before_ms, after_ms; /* of all distinct ones together: as usual, and with the fastest */
+} FvTuning;
+typedef int (*FvTuneFn)(void *data, int done, int total); /* steps; 0 stops, and what was found until then is kept */
+/* Times the ways in which the plan's device can compute each of its convolutions, and keeps the fastest on disk: plans made from then on use them, on
+ * this driver and device. tell may be NULL. FV_ERR_UNSUPPORTED: the device, such as the CPU, has nothing to choose. Takes seconds to minutes. */
+FV_API int fv_plan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning, FvError *err);
+
 FV_API FvPlan *fv_plan_ref(FvPlan *plan);
 FV_API void fv_plan_destroy(FvPlan **plan);
 FV_API FvModel *fv_plan_model(const FvPlan *plan); /* borrowed */
@@ -52,6 +73,7 @@ typedef struct FvPlanInfo {
   const char *device;      /* "cpu" */
   const char *choice;      /* what "auto" knew of it, "12.3 ms a run, cpu 40.1 ms"; empty for a device that was asked for */
   const char *instructions; /* the best instruction set used: "avx2", "neon", "reference" */
+  FvPrecision precision;   /* FP32 or FP16 */
   int threads;
   int step_count;
   int64_t macs;            /* multiply-accumulates per run */
