@@ -9,6 +9,10 @@ and drift; the median over rounds of each round's median is quoted, and ratios a
 never a dependency: an engine that cannot be imported is left out and said so. Vulkan beside Vulkan:
 
     … bench/peers.py --engines fovea:vulkan,ncnn-vulkan --threads 2 --rounds 3 --frames 3 --ncnn-dir DIR MODEL.onnx…
+
+Integers beside integers, from a folder with MODEL.fovea (fovea compress --calibrate) and MODEL.qdq.onnx (bench/quantise_onnxruntime.py):
+
+    … bench/peers.py --engines fovea-int8,fovea,onnxruntime-int8 --int8-dir DIR MODEL.onnx…
 """
 import argparse
 import json
@@ -91,12 +95,13 @@ def measure(engine, args, model, threads, shape):
         command = [args.fovea, "bench", model, "--threads", str(threads), "--runs", str(args.frames), "--warmup", "5", "--json"]
         environment = dict(os.environ)
         setting = engine.partition(":")[2]
-        if setting.startswith("vulkan"):
-            command += ["--device", "vulkan", "--precision", setting.partition("-")[2] or "fp32"]
-        elif setting:
+        command += ["--device", "vulkan", "--precision", setting.partition("-")[2] or "fp32"] if setting.startswith("vulkan") else ["--device", "cpu"]
+        if engine.startswith("fovea-int8"):
+            command += ["--signature", "off"]
+        if setting and not setting.startswith("vulkan"):
             environment["FOVEA_CPU"] = setting
     else:
-        command = [sys.executable, __file__, "--child", engine, model, str(threads), str(args.frames)]
+        command = [sys.executable, __file__, "--child", engine.removesuffix("-int8"), model, str(threads), str(args.frames)]
         environment = dict(os.environ, PEER_SHAPE=json.dumps(shape), OMP_NUM_THREADS=str(threads))
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -120,15 +125,25 @@ def ncnn_file(directory, model):
     return None
 
 
+def file_for(args, engine, model):
+    """What an engine reads for a model; None: there is nothing for it."""
+    if engine.startswith("ncnn"):
+        return ncnn_file(args.ncnn_dir, model)
+    if "-int8" in engine:
+        path = pathlib.Path(args.int8_dir or "", pathlib.Path(model).stem + (".fovea" if engine.startswith("fovea") else ".qdq.onnx"))
+        return str(path) if args.int8_dir and path.exists() else None
+    return model
+
+
 def compare(args, model, threads):
-    engines = [e for e in args.engines.split(",") if not e.startswith("ncnn") or ncnn_file(args.ncnn_dir, model)]
+    engines = [e for e in args.engines.split(",") if file_for(args, e, model)]
     shape = input_shape(args, model)
     rounds, reasons = {e: [] for e in engines}, {}
     for _ in range(args.rounds):
         for engine in engines:
             if engine in reasons:
                 continue
-            got = measure(engine, args, ncnn_file(args.ncnn_dir, model) if engine.startswith("ncnn") else model, threads, shape)
+            got = measure(engine, args, file_for(args, engine, model), threads, shape)
             if isinstance(got, str):
                 reasons[engine] = got
             else:
@@ -159,6 +174,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--ncnn-dir", help="folder of .param and .bin files named like the models")
+    parser.add_argument("--int8-dir", help="folder of .fovea and .qdq.onnx files named like the models, for fovea-int8 and onnxruntime-int8")
     parser.add_argument("--json", help="write all figures here")
     args = parser.parse_args()
     table = []
