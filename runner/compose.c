@@ -113,6 +113,7 @@ static void compose_detect(GPtrArray *chain, const FvCameraConfig *camera) {
   set_value(detect, "trusted-keys", &model->trusted_keys);
   set_value(detect, "device", &model->device);
   set_value(detect, "precision", &model->precision);
+  set_value(detect, "fallback", &model->fallback);
   set_value(detect, "threads", &model->threads);
   set_value(detect, "threshold", &model->threshold);
   set_value(detect, "iou-threshold", &model->iou_threshold);

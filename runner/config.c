@@ -43,6 +43,7 @@ static const FvKey model_keys[] = {
   {"trusted-keys", FV_KEY_TEXT, MODEL(trusted_keys)},
   {"device", FV_KEY_TEXT, MODEL(device)},
   {"precision", FV_KEY_CHOICE, MODEL(precision), false, 0, 0, CHOICES("auto", "fp32", "fp16")},
+  {"fallback", FV_KEY_CHOICE, MODEL(fallback), false, 0, 0, CHOICES("cpu", "none")},
   {"threads", FV_KEY_INTEGER, MODEL(threads), false, 0, FV_MAX_THREADS},
   {"threshold", FV_KEY_NUMBER, MODEL(threshold), false, 0, 1},
   {"iou-threshold", FV_KEY_NUMBER, MODEL(iou_threshold), false, 0, 1},

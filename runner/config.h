@@ -23,7 +23,7 @@ typedef struct FvPipelineValue {
 typedef struct FvPipelineModel {
   const char *name;
   FvPlace place;
-  FvPipelineValue path, config, labels, signature, trusted_keys, device, precision, threads, threshold, iou_threshold, max_detections;
+  FvPipelineValue path, config, labels, signature, trusted_keys, device, precision, fallback, threads, threshold, iou_threshold, max_detections;
 } FvPipelineModel;
 
 typedef struct FvDetectConfig {

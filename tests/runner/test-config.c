@@ -23,7 +23,7 @@ static const Case cases[] = {
   {"a key nearly right", HEAD "cameras: {a: {url: a.mp4}}\n",
    "t.yaml:3:15: error: unknown key 'url' (did you mean 'uri'?)\nt.yaml:3:11: error: camera a needs the key 'uri'"},
   {"a key from nowhere", "version: 1\nmodels: {m: {path: m.onnx, zebra: 1}}\ncameras: {a: {uri: a.mp4}}\n",
-   "t.yaml:2:28: error: unknown key 'zebra': here may stand path, config, labels, signature, trusted-keys, device, precision, threads, threshold, iou-threshold, max-detections"},
+   "t.yaml:2:28: error: unknown key 'zebra': here may stand path, config, labels, signature, trusted-keys, device, precision, fallback, threads, threshold, iou-threshold, max-detections"},
   {"keys that come later", HEAD "cameras:\n  a:\n    uri: a.mp4\n    track: {type: x}\n    zones: {}\n    lines: {}\n",
    "t.yaml:6:5: error: track is not available in this version\nt.yaml:7:5: error: zones is not available in this version\nt.yaml:8:5: error: lines is not available in this version"},
   {"outputs that come later", HEAD "cameras: {a: {uri: a.mp4}}\noutputs: {mqtt: {address: b}, x: {type: kafka}}\n",
