@@ -76,7 +76,7 @@ static void test_order_and_progress(void) {
   FvSpool *spool = open_spool(&params);
   FvSpoolReader *reader = open_reader(spool, "mqtt", false, 0);
   for (int i = 0; i < 100; i++) g_assert_cmpint(put(spool, i, 0, 200), ==, 0);
-  uint64_t id;
+  uint64_t id = 0;
   for (int i = 0; i < 100; i++) {
     g_assert_cmpint(take(reader, &id), ==, i);
     if (i < 60 || i == 70) g_assert_cmpint(fv_spool_acknowledge(reader, id, NULL), ==, 0);
@@ -317,7 +317,7 @@ static void test_many_holes(void) {
   FvSpoolParams params = {.directory = path, .max_bytes = 16 << 20};
   FvSpool *spool = open_spool(&params);
   FvSpoolReader *reader = open_reader(spool, "r", false, 0);
-  uint64_t id;
+  uint64_t id = 0;
   enum { COUNT = 3 * FV_CURSOR_MAX_RANGES };
   for (int i = 0; i < COUNT; i++) put(spool, i, 0, 8);
   for (int i = 0; i < COUNT; i++) {
