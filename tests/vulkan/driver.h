@@ -4,9 +4,12 @@
 #define FOVEA_TESTS_VULKAN_DRIVER_H
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "vulkan/device.h"
 
 /* Call while a device is open. */
 static inline void driver_keep_loaded(void) {
@@ -19,6 +22,19 @@ static inline void driver_keep_loaded(void) {
     dlopen(path, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
   }
   if (maps) fclose(maps);
+}
+
+/* Is there a device (which: a name or number, NULL for the first)? Where there is none, all of the test is skipped in words. */
+static inline bool driver_found(const char *which) {
+  FvError err = {0};
+  FvVkDevice *device = NULL;
+  if (fv_vk_device_open(which, &device, &err) < 0) {
+    printf("1..0 # SKIP no Vulkan device: %s\n", err.message);
+    return false;
+  }
+  driver_keep_loaded();
+  fv_vk_device_close(&device);
+  return true;
 }
 
 #endif
