@@ -31,19 +31,7 @@ void support_finish(void) {
   g_clear_pointer(&folder, g_free);
 }
 
-FvModel *support_small_model(void) {
-  Build build;
-  FvModel *model = NULL;
-  FvError err;
-  build_small(&build);
-  GBytes *bytes = build_pack(&build);
-  gsize size;
-  const void *data = g_bytes_get_data(bytes, &size);
-  if (fv_model_open_memory(data, size, "small.onnx", NULL, &model, &err) < 0) g_error("%s", err.message);
-  g_bytes_unref(bytes);
-  build_free(&build);
-  return model;
-}
+FvModel *support_small_model(void) { return build_small_model("small.onnx"); }
 
 FvModel *support_levels_model(void) {
   g_autofree char *path = g_build_filename(g_getenv("FOVEA_SOURCE_DIR"), "fuzz", "seeds", "onnx", "levels.onnx", NULL);

@@ -160,6 +160,20 @@ void build_small(Build *build) {
   build_output(build, "y");
 }
 
+FvModel *build_small_model(const char *name) {
+  Build build;
+  FvModel *model = NULL;
+  FvError err;
+  build_small(&build);
+  GBytes *bytes = build_pack(&build);
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  if (fv_model_open_memory(data, size, name, NULL, &model, &err) < 0) g_error("%s", err.message);
+  g_bytes_unref(bytes);
+  build_free(&build);
+  return model;
+}
+
 int open_bytes(GBytes *bytes, FvError *err) {
   FvModel *model = NULL;
   size_t size;

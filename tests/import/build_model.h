@@ -33,6 +33,8 @@ GBytes *build_pack(Build *build);
 
 /* Input x f32[1,3,4,4], Conv with w f32[2,3,1,1] and b, Relu, output y. */
 void build_small(Build *build);
+/* That model, opened under a name. */
+FvModel *build_small_model(const char *name);
 
 /* Opens; on success drops the model. Returns the code, and the sentence in err. */
 int open_bytes(GBytes *bytes, FvError *err);

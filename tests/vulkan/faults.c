@@ -23,20 +23,6 @@ static void set_fault(const char *fault) {
   g_setenv("FOVEA_VULKAN", wishes, TRUE);
 }
 
-static FvModel *make_model(void) {
-  Build build;
-  FvModel *model = NULL;
-  FvError err;
-  build_small(&build);
-  GBytes *bytes = build_pack(&build);
-  gsize size;
-  const void *data = g_bytes_get_data(bytes, &size);
-  if (fv_model_open_memory(data, size, "small", NULL, &model, &err) < 0) g_error("%s", err.message);
-  g_bytes_unref(bytes);
-  build_free(&build);
-  return model;
-}
-
 /* Loads and runs; the sum of the output through *sum. */
 static int try_model(FvModel *model, const char *device, double *sum, FvError *err) {
   FvPlan *plan = NULL;
@@ -72,7 +58,7 @@ static double expect_good(FvModel *model) {
 
 /* Has every event of one kind fail in its turn, until there are no more. */
 static void fail_one_after_another(const char *word, const char *more, const char *sentence, int at_least) {
-  FvModel *model = make_model();
+  FvModel *model = build_small_model("small");
   double want = expect_good(model), got = 0;
   int failed = 0;
   for (int n = 1; n < MOST_EVENTS; n++) {
@@ -101,7 +87,7 @@ static void test_silent_staging(void) { fail_one_after_another("hang", "staging,
 
 /* Running out of memory is nobody else's trouble: the device goes on, and holds what it held. */
 static void test_others_go_on(void) {
-  FvModel *model = make_model();
+  FvModel *model = build_small_model("small");
   FvError err;
   FvVkDevice *device = NULL;
   double sum;
@@ -121,7 +107,7 @@ static void test_others_go_on(void) {
 /* A device that fails while it is measured is left out, and not for good. */
 static void test_auto(void) {
   static const char *const faults[] = {"oom:1", "lose:1", "hang:1"};
-  FvModel *model = make_model();
+  FvModel *model = build_small_model("small");
   FvDeviceTiming table[32];
   FvError err;
   for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
@@ -150,7 +136,7 @@ static long resident_bytes(void) {
 /* Plans on one device share its pipelines; what a plan and its session hold goes with them, two hundred times. Then two hundred devices: what the software
  * driver forgets of each is below a kilobyte, while a device that stayed would hold megabytes. */
 static void test_nothing_is_left(void) {
-  FvModel *model = make_model();
+  FvModel *model = build_small_model("small");
   FvError err;
   FvVkDevice *device = NULL;
   if (fv_vk_device_open(NULL, &device, &err) < 0) g_error("%s", err.message);
