@@ -2,9 +2,9 @@
 
 #include <fovea/version.h>
 
-#include "foveadetect.h"
-#include "foveaoverlay.h"
-#include "foveapublish.h"
+#include "detect/foveadetect.h"
+#include "overlay/foveaoverlay.h"
+#include "publish/foveapublish.h"
 
 #define PACKAGE "fovea" /* wanted by GST_PLUGIN_DEFINE */
 

@@ -4,6 +4,7 @@
 
 #include <gst/pbutils/pbutils.h>
 
+#include "common/secret.h"
 #include "nearest.h"
 
 typedef struct Builder {
@@ -275,7 +276,7 @@ char *fv_error_sentence(GstMessage *message, const char *missing) {
     text = more == NULL || ours ? g_strdup(error->message) : covered ? g_strdup(more) : g_strdup_printf("%s %s", error->message, more);
   }
   g_strdelimit(text, "\n\r", ' ');
-  char *masked = fv_mask_passwords(g_strchomp(text));
+  char *masked = fovea_secret_mask_uri(g_strchomp(text));
   g_free(text);
   g_free(debug);
   g_error_free(error);

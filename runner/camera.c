@@ -3,6 +3,7 @@
 #include "attempt.h"
 #include "build.h"
 #include "chain.h"
+#include "common/backoff.h"
 #include "compose.h"
 #include "record.h"
 
@@ -20,7 +21,8 @@ struct FvCamera {
   GSource *watch, *retry;
   FoveaCameraState state;
   char *missing; /* codec that the running attempt asked for */
-  int attempt, failures;
+  int attempt;
+  FoveaBackoff backoff;
   gboolean ending; /* the end of the stream was sent */
   gint64 running_since; /* monotonic µs; 0: not running */
 };
@@ -104,18 +106,11 @@ static gboolean on_retry(gpointer user) {
   return G_SOURCE_REMOVE;
 }
 
-/* Doubles from 1 s to 60 s, each time between half and the whole of it, so that many cameras behind one switch do not return together. */
-static int retry_delay_ms(int failures) {
-  int delay = RETRY_FIRST_MS << MIN(failures, 6);
-  delay = MIN(delay, RETRY_LONGEST_MS);
-  return g_random_int_range(delay / 2, delay + 1);
-}
-
 static void schedule_retry(FvCamera *self, const char *reason) {
-  if (self->running_since != 0 && g_get_monotonic_time() - self->running_since > STABLE_US) self->failures = 0;
+  if (self->running_since != 0 && g_get_monotonic_time() - self->running_since > STABLE_US) fovea_backoff_reset(&self->backoff);
   release(self, 0); /* a source in trouble may take its time: not ours */
-  int delay = retry_delay_ms(self->failures++);
-  self->retry = g_timeout_source_new((guint)delay);
+  guint delay = fovea_backoff_next(&self->backoff);
+  self->retry = g_timeout_source_new(delay);
   g_source_set_callback(self->retry, on_retry, self, NULL);
   g_source_attach(self->retry, self->context);
   char *message = g_strdup_printf("%s; next attempt in %.1f s", reason, delay / 1000.0);
@@ -201,7 +196,7 @@ void fv_camera_reset(FvCamera *self) { self->state = FOVEA_CAMERA_STOPPED; }
 void fv_camera_start(FvCamera *self, GMainContext *context) {
   self->context = g_main_context_ref(context);
   self->attempt = 0;
-  self->failures = 0;
+  self->backoff = (FoveaBackoff){.min_ms = RETRY_FIRST_MS, .max_ms = RETRY_LONGEST_MS};
   begin_attempt(self);
 }
 

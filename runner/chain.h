@@ -30,7 +30,5 @@ GPtrArray *fv_step_branch(FvStep *tee);
 
 /* gst-launch-1.0 arguments on one line, quoted for a shell. Secrets and passwords in URIs are shown as ***. */
 char *fv_chain_text(GPtrArray *chain);
-/* Copy of a text with the password of every URI in it replaced by ***. */
-char *fv_mask_passwords(const char *text);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "build.h"
 #include "detect.h"
-#include "meta.h"
+#include "common/meta.h"
 #include "output.h"
 #include "picture.h"
-#include "plugins/json.h"
+#include "common/json.h"
 
 #define SCRATCH 32 /* fv_description_label wants 24 */
 

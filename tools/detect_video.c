@@ -7,8 +7,8 @@
 #include "build.h"
 #include "compose.h"
 #include "detect.h"
-#include "framemeta.h"
-#include "meta.h"
+#include "common/framemeta.h"
+#include "common/meta.h"
 #include "progress.h"
 #include "tally.h"
 

@@ -4,7 +4,7 @@
 #include <json-glib/json-glib.h>
 #include <locale.h>
 
-#include "framerecord.h"
+#include "common/framerecord.h"
 
 static JsonObject *parse_line(const gchar *line) {
   GError *error = NULL;

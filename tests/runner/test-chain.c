@@ -1,5 +1,6 @@
 /* Cameras as gst-launch text, and what building finds wrong. */
 #include "build.h"
+#include "common/secret.h"
 #include "compose.h"
 #include "elements.h"
 #include "support.h"
@@ -81,7 +82,7 @@ static void check_masks(void) {
     {"://:@", "://:***@"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
-    char *masked = fv_mask_passwords(pairs[i][0]);
+    char *masked = fovea_secret_mask_uri(pairs[i][0]);
     g_assert_cmpstr(masked, ==, pairs[i][1]);
     g_free(masked);
   }

@@ -20,8 +20,8 @@
 #include <gst/video/video.h>
 
 #include "engine.h"
-#include "framemeta.h"
-#include "meta.h"
+#include "common/framemeta.h"
+#include "common/meta.h"
 #include "stats.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_detect_debug);

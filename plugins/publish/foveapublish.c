@@ -15,7 +15,7 @@
 
 #include <gst/video/video.h>
 
-#include "framerecord.h"
+#include "common/framerecord.h"
 #include "transport.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_publish_debug);

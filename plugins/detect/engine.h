@@ -4,7 +4,7 @@
 
 #include <gst/video/video.h>
 
-#include "meta.h"
+#include "common/meta.h"
 #include "modelcache.h"
 #include "view.h"
 

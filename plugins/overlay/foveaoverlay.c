@@ -16,8 +16,8 @@
 #include <math.h>
 
 #include "canvas.h"
-#include "framemeta.h"
-#include "meta.h"
+#include "common/framemeta.h"
+#include "common/meta.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_overlay_debug);
 #define GST_CAT_DEFAULT fovea_overlay_debug
