@@ -15,7 +15,7 @@ class Coco:
         return self.videos[-1]["id"]
 
     def picture(self, file_name, width, height, objects, video=None, frame=None):
-        """objects: {"label", "box", perhaps "track" and "score"}."""
+        """objects: {"label", "box", perhaps "track", "score", and "ignore": a region that neither counts nor is held against anybody}."""
         image = {"id": len(self.images) + 1, "file_name": file_name, "width": width, "height": height}
         if video is not None:
             image.update(video_id=video, frame_index=frame)
@@ -23,7 +23,7 @@ class Coco:
         for thing in objects:
             x, y, w, h = (round(float(v), 2) for v in thing["box"])
             entry = {"id": len(self.annotations) + 1, "image_id": image["id"], "category_id": self.classes.index(thing["label"]) + 1,
-                     "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0}
+                     "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": int(thing.get("ignore", False))}
             if "track" in thing:
                 entry["instance_id"] = thing["track"]
             if "score" in thing:
