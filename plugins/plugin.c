@@ -2,6 +2,9 @@
 
 #include <fovea/version.h>
 
+#ifdef HAVE_DECODE
+#include "decode/foveadecode.h"
+#endif
 #include "detect/foveadetect.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
@@ -12,6 +15,9 @@ static gboolean plugin_init(GstPlugin *plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(foveadetect, plugin);
   registered |= GST_ELEMENT_REGISTER(foveaoverlay, plugin);
   registered |= GST_ELEMENT_REGISTER(foveapublish, plugin);
+#ifdef HAVE_DECODE
+  registered |= GST_ELEMENT_REGISTER(foveadecode, plugin);
+#endif
   return registered;
 }
 
