@@ -5,6 +5,7 @@
 #include "detect/foveadetect.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
+#include "source/foveasrc.h"
 
 #define PACKAGE "fovea" /* wanted by GST_PLUGIN_DEFINE */
 
@@ -12,6 +13,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(foveadetect, plugin);
   registered |= GST_ELEMENT_REGISTER(foveaoverlay, plugin);
   registered |= GST_ELEMENT_REGISTER(foveapublish, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveasrc, plugin);
   return registered;
 }
 
