@@ -8,6 +8,7 @@
 #include "detect/foveadetect.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
+#include "source/foveasrc.h"
 
 #define PACKAGE "fovea" /* wanted by GST_PLUGIN_DEFINE */
 
@@ -18,6 +19,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
 #ifdef HAVE_DECODE
   registered |= GST_ELEMENT_REGISTER(foveadecode, plugin);
 #endif
+  registered |= GST_ELEMENT_REGISTER(foveasrc, plugin);
   return registered;
 }
 
