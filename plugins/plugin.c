@@ -6,6 +6,7 @@
 #include "decode/foveadecode.h"
 #endif
 #include "detect/foveadetect.h"
+#include "encoded/foveaspool.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
 #include "source/foveasrc.h"
@@ -20,6 +21,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
   registered |= GST_ELEMENT_REGISTER(foveadecode, plugin);
 #endif
   registered |= GST_ELEMENT_REGISTER(foveasrc, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveaspool, plugin);
   return registered;
 }
 
