@@ -11,7 +11,7 @@
 #include "ir/names.h"
 #include "ir/op.h"
 
-enum { MAX_TEXTS = 4 * FV_MAX_VALUES, MAX_OPERATORS = 65536, MAX_ATTRIBUTES = 256, MAX_LIST = 1 << 24, SLACK = 64 };
+enum { MAX_TEXTS = 4 * FV_MAX_VALUES, MAX_OPERATORS = 65536, MAX_ATTRIBUTES = 256, MAX_LIST = 1 << 24 };
 
 typedef struct Operator {
   const FvOp *op;
@@ -155,7 +155,7 @@ static int read_tensor(Decoder *d, const char *what, FvTensor *tensor) {
   int result = read_shape(d, what, tensor);
   if (result < 0) return result;
   if (fv_tensor_count(tensor)) return read_storage(d, what, tensor);
-  tensor->data = fv_arena_alloc(&d->graph->arena, SLACK);
+  tensor->data = fv_arena_alloc(&d->graph->arena, 1);
   return tensor->data ? 0 : no_memory(d);
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/threads.h"
 
-enum { SLACK = 64, BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
+enum { BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
 
 static int no_memory(FvError *err) { return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory"); }
 
@@ -64,7 +64,7 @@ int fv_weights_take(FvWeightLoad *load, FvArena *arena, FvTensor *tensor, const 
   FvWeightTensor *it = &load->tensors[load->count];
   *it = (FvWeightTensor){tensor, *storage, use->taken, index, -1};
   const uint8_t *in_place = borrowed(load, it);
-  tensor->data = in_place ? (void *)(uintptr_t)in_place : fv_arena_alloc(arena, (size_t)(count * fv_dtype_size(tensor->dtype)) + SLACK);
+  tensor->data = in_place ? (void *)(uintptr_t)in_place : fv_arena_alloc(arena, (size_t)(count * fv_dtype_size(tensor->dtype)));
   if (!tensor->data) return FV_ERR_NO_MEMORY;
   if (use->last < 0) use->first = load->count;
   else load->tensors[use->last].next = load->count;

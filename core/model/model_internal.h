@@ -32,7 +32,7 @@ struct FvModel {
   bool is_container;   /* a .fovea file */
   void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
-  FvGraph *prepared;   /* shapes known and constants folded; NULL while an input that decides shapes has no value */
+  FvGraph *prepared;   /* shapes known and constants folded; of a container file.graph itself. NULL while an input that decides shapes has no value */
   bool *shape_inputs;  /* by input index */
   FvDescription description;
   FvError describe_error; /* code 0: the family is known */

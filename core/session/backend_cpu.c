@@ -56,7 +56,7 @@ static int cpu_prepare(FvPlan *plan, FvStep *step, const FvKernelQuery *query, F
   if (kernel->flags & FV_KERNEL_PARALLEL) step->parts = choose_parts(plan, step, query);
   if (kernel->packed_size) {
     size_t bytes = kernel->packed_size(query);
-    step->packed = fv_arena_alloc(&plan->arena, bytes + 64);
+    step->packed = fv_arena_alloc(&plan->arena, bytes);
     if (!step->packed) return fv_error_set(err, FV_ERR_NO_MEMORY, "node '%s': no memory for %zu bytes of packed weights", fv_node_label(step->node), bytes);
     kernel->pack(query, step->packed);
     plan->packed_bytes += (int64_t)bytes;

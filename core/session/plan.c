@@ -18,11 +18,11 @@ static const FvNamedTensor *find_constant(const FvPlanParams *params, const char
 static int bind_constant(FvGraph *graph, FvValue *input, const FvTensor *given, FvError *err) {
   if (given->dtype != input->dtype)
     return fv_error_set(err, FV_ERR_INVALID, "input '%s' is %s, but the value given for it is %s", input->name, fv_dtype_name(input->dtype), fv_dtype_name(given->dtype));
-  FvTensor *constant = fv_arena_alloc(&graph->arena, sizeof *constant);
+  FvTensor *constant = fv_arena_object(&graph->arena, sizeof *constant);
   if (!constant) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   *constant = *given;
   fv_tensor_set_contiguous(constant);
-  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype) + 64);
+  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype));
   if (!constant->data) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_tensor_copy(constant, given, err);
   input->constant = constant;

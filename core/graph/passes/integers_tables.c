@@ -144,7 +144,7 @@ static int retarget(FvIntegers *in, const FvValue *dequantised, const FvSteps *f
   for (int i = 0; i < 2; i++) {
     if (maker->inputs[at + i]) maker->inputs[at + i]->use_count--;
     maker->inputs[at + i] = now[i];
-    now[i]->use_count++;
+    fv_integers_uses(maker, now[i]);
   }
   return 1;
 }
@@ -176,7 +176,7 @@ static int spell_middle(FvIntegers *in, FvNode *node, const char *op, int count,
   if (!middle) return fv_integers_no_memory(in);
   for (int i = 0; i < count; i++) {
     middle->inputs[i] = inputs[i];
-    inputs[i]->use_count++;
+    fv_integers_uses(middle, inputs[i]);
   }
   middle->attrs = node->attrs;
   middle->attr_count = node->attr_count;
