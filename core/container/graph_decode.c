@@ -25,7 +25,8 @@ typedef struct Decoder {
   int mentioned;      /* values that nodes named so far, with the inputs */
   int blocks_used;    /* blocks that tensors named so far */
   FvGraph *graph;
-  FvNames names;
+  FvNames names;      /* those that the file gives */
+  int marked;         /* of them look like made ones */
   const char **texts;
   uint32_t text_count;
   Operator *operators;
@@ -189,6 +190,8 @@ static int read_constant(Decoder *d, FvValue *value) {
   return 0;
 }
 
+static int defined_twice(Decoder *d, const char *name) { return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name); }
+
 enum { MADE_NAME = 16 };
 
 /* The mark and the number; snprintf would take longer than all else that is done for a value. */
@@ -206,22 +209,34 @@ static int read_value(Decoder *d) {
   const char *name = read_text(d);
   unsigned kind = fv_read_byte(&d->reader);
   if (d->reader.failed || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
-  int result = *name ? fv_name_check(name, "value", d->err) : 0;
-  if (!*name) name = make_name(d->graph->value_count, made);
+  bool is_made = !*name;
+  int result = is_made ? 0 : fv_name_check(name, "value", d->err);
   if (result < 0) return result;
-  if (fv_names_find(&d->names, name)) return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name);
+  if (is_made) name = make_name(d->graph->value_count, made);
+  else if (fv_names_find(&d->names, name)) return defined_twice(d, name);
   FvValue *value = fv_graph_add_value(d->graph, name);
-  if (!value || !fv_names_add(&d->names, value)) return no_memory(d);
+  if (!value || (!is_made && !fv_names_add(&d->names, value))) return no_memory(d);
+  d->marked += !is_made && *name == FV_FORMAT_MADE_NAME;
   value->is_input = kind == FV_VALUE_INPUT; /* to be found again when the inputs are listed */
   if (kind == FV_VALUE_INPUT) return read_input(d, value);
   return kind == FV_VALUE_CONSTANT ? read_constant(d, value) : 0;
+}
+
+/* Made names are unique but for those that the file gives and that look like them. They are not looked up otherwise: most values have one. */
+static int check_made_names(Decoder *d) {
+  for (int i = 0; i < d->graph->value_count; i++) {
+    const char *name = d->graph->values[i]->name;
+    FvValue *given = *name == FV_FORMAT_MADE_NAME ? fv_names_find(&d->names, name) : NULL;
+    if (given && given != d->graph->values[i]) return defined_twice(d, name);
+  }
+  return 0;
 }
 
 static int read_values(Decoder *d) {
   uint32_t count = fv_read_count(&d->reader, FV_MAX_VALUES);
   int result = 0;
   for (uint32_t i = 0; result == 0 && i < count; i++) result = read_value(d);
-  return result;
+  return result == 0 && d->marked ? check_made_names(d) : result;
 }
 
 /* --- nodes --- */

@@ -57,18 +57,22 @@ static void limit_lengths(const uint32_t *counts, uint8_t *lengths) {
 
 /* From lengths; false when they do not fill the code space exactly. */
 static bool assign_codes(Code *code) {
-  uint32_t next = 0, at = 0;
+  uint32_t next = 0, at = 0, counts[MAX_LENGTH + 1] = {0}, taken[MAX_LENGTH + 1] = {0};
+  for (int rank = 0; rank < 256; rank++) counts[code->lengths[rank]]++;
   for (int length = 1; length <= MAX_LENGTH; length++) {
     next <<= 1;
     code->first[length] = next;
     code->offset[length] = at;
-    for (int rank = 0; rank < 256; rank++) {
-      if (code->lengths[rank] != length) continue;
-      code->codes[rank] = (uint16_t)next++;
-      code->sorted[at++] = (uint8_t)(rank ^ 0x80);
-    }
+    next += counts[length];
+    at += counts[length];
     if (next > 1u << length) return false;
     code->limit[length] = next << (16 - length);
+  }
+  for (int rank = 0; rank < 256; rank++) {
+    int length = code->lengths[rank];
+    if (!length) continue;
+    code->codes[rank] = (uint16_t)(code->first[length] + taken[length]);
+    code->sorted[code->offset[length] + taken[length]++] = (uint8_t)(rank ^ 0x80);
   }
   return next == 1u << MAX_LENGTH;
 }

@@ -85,9 +85,9 @@ static int prepare(FvModel *model, const FvModelParams *params, FvError *err) {
 }
 
 static int build(FvModel *model, const FvModelParams *params, const FvModelConfig *config, FvError *err) {
-  FvPreprocess size;
+  FvPreprocess size = {0};
   bool any_shape_input;
-  int result = fv_model_config_size(model, config, &size, err);
+  int result = fv_model_has_open_size(model) ? fv_model_config_size(model, config, &size, err) : 0;
   if (result < 0) return result; /* names the configuration file */
   result = fv_model_set_shapes(model, params, &size, err);
   if (result == 0) result = fv_model_find_shape_inputs(model, &any_shape_input, err);

@@ -63,16 +63,18 @@ int fv_passes_run(FvGraph *graph, bool fuse, FvError *err) {
   };
   fv_pass_sweep(graph);
   for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-    if (always[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while simplifying the graph");
-    fv_pass_sweep(graph);
+    int changed = always[i](graph);
+    if (changed < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while simplifying the graph");
+    if (changed) fv_pass_sweep(graph);
   }
   int result = fuse ? fv_pass_integers(graph, err) : 0;
   if (result >= 0) result = fv_graph_fold_constants(graph, err); /* weights that no integer operator takes, too */
   if (result < 0) return result;
   fv_pass_sweep(graph);
   for (size_t i = 0; fuse && i < sizeof fusing / sizeof fusing[0]; i++) {
-    if (fusing[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while fusing operators");
-    fv_pass_sweep(graph);
+    int changed = fusing[i](graph);
+    if (changed < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while fusing operators");
+    if (changed) fv_pass_sweep(graph);
   }
   fv_graph_compact(graph);
   return 0;
