@@ -1,12 +1,13 @@
 """Quantisation-aware training: the network computes with the grid that the engine will compute on.
 
-Weights: 8 bits, symmetric, a scale per output channel. Activations: 8 bits with a zero point, a scale per tensor, followed while the first part of the run goes by and kept
+Weights: 8 bits, symmetric, a scale per output channel; biases: 32 bits. Activations: 8 bits with a zero point, a scale per tensor, followed while the first part of the run goes by and kept
 then. Normalisations are folded into the convolutions first, so start from a trained network (`start-from:`) with a small rate.
 
 `quantise:` of a recipe: {observe: share of the run in which ranges are followed (default 0.5)}
 
 The export has QuantizeLinear and DequantizeLinear where the grid is, which the engine runs in integers: its results are within one step of these.
 """
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -14,6 +15,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from .network import Block, Depthwise, Detector, Pointwise
 
 MOMENTUM = 0.02
+
+
+def on_grid(x, scale, zero, low, high):
+    """x rounded to whole steps from the zero point, as QuantizeLinear has it; its gradient is that of the cut alone. scale: a number, or [O, 1, 1, 1]."""
+    kept = x.clamp((low - zero) * scale, (high - zero) * scale) if isinstance(scale, float) else torch.minimum(torch.maximum(x, low * scale), high * scale)
+    rounded = (((x / scale).round() + zero).clamp(low, high) - zero) * scale
+    return kept + (rounded - kept).detach()
 
 
 class Activation(nn.Module):
@@ -27,7 +35,7 @@ class Activation(nn.Module):
 
     def grid(self):
         """Scale and zero point of 0..255 over a range that holds zero exactly."""
-        scale = max(float(self.high - self.low) / 255, 1e-8)
+        scale = float(np.float32(max(float(self.high - self.low) / 255, 1e-8)))  # as the file will have it
         return scale, int(min(max(round(-float(self.low) / scale), 0), 255))
 
     def forward(self, x):
@@ -37,16 +45,27 @@ class Activation(nn.Module):
             keep = 0.0 if first else 1 - MOMENTUM
             self.low.mul_(keep).add_(low * (1 - keep))
             self.high.mul_(keep).add_(high * (1 - keep))
-        return torch.fake_quantize_per_tensor_affine(x, *self.grid(), 0, 255)
+        if torch.onnx.is_in_onnx_export():
+            return torch.fake_quantize_per_tensor_affine(x, *self.grid(), 0, 255)
+        return on_grid(x, *self.grid(), 0, 255)
 
 
 class Convolution(nn.Conv2d):
-    """Its weights are on the grid. The bias is not: the engine rounds it to that of the 32-bit sums, which is far finer."""
+    """Its weights are on the grid, and its bias on that of the 32-bit sums: the input's step times the weights'."""
+    source = ()  # the Activation that its input comes from; in a tuple, so that it is not taken for a part
 
     def forward(self, x):
-        scale = self.weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
-        weight = torch.fake_quantize_per_channel_affine(self.weight, scale, torch.zeros_like(scale, dtype=torch.int32), 0, -128, 127)
-        return self._conv_forward(x, weight, self.bias)
+        scale = (self.weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127).float().to(self.weight.dtype)
+        if torch.onnx.is_in_onnx_export():
+            scale = torch.tensor(scale.tolist())  # a constant of the file, not something to compute
+            weight = torch.fake_quantize_per_channel_affine(self.weight, scale, torch.zeros_like(scale, dtype=torch.int32), 0, -128, 127)
+        else:
+            weight = on_grid(self.weight, scale[:, None, None, None], 0, -128, 127)
+        step = scale * self.source[0].grid()[0]
+        bias = self.bias + ((self.bias / step).round() * step - self.bias).detach()
+        if torch.onnx.is_in_onnx_export():
+            bias = torch.tensor(bias.tolist())
+        return self._conv_forward(x, weight, bias)
 
 
 def fold(convolution, normalisation):
@@ -72,7 +91,27 @@ def insert(network):
         head.scores, head.distances = (nn.Sequential(fold(layer, None), Activation()) for layer in (head.scores, head.distances))
     network.input_grid = Activation()
     network.sum_grids = nn.ModuleList(Activation() for _ in range(2))
+    connect(network)
     return network
+
+
+def connect(network):
+    """Tells every convolution whose output it reads."""
+    def grid(part):
+        return part[2][1]
+
+    network.stem[0].source = (network.input_grid,)
+    last = grid(network.stem)
+    for n, stage in enumerate(network.stages):
+        for block in stage:
+            block.depthwise[0].source, block.pointwise[0].source = (last,), (grid(block.depthwise),)
+            last = block.activation[1] if block.residual else grid(block.pointwise)
+        if n > 0:
+            network.lateral[n - 1][0].source = (last,)
+    for head, before in zip(network.heads, [*network.sum_grids, grid(network.lateral[2])]):
+        head.depthwise[0].source, head.pointwise[0].source = (before,), (grid(head.depthwise),)
+        head.again[0].source = (grid(head.pointwise),)
+        head.scores[0].source = head.distances[0].source = (grid(head.again),)
 
 
 class Quantised(Detector):
