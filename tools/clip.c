@@ -6,6 +6,8 @@
 #include "build.h"
 #include "compose.h"
 
+#define LOOK_NS (100 * GST_MSECOND) /* how often an error is looked for while no frame comes */
+
 struct FvClip {
   char *path;
   GstElement *pipeline, *sink;
@@ -67,8 +69,8 @@ void fv_clip_close(FvClip **clip) {
   *clip = NULL;
 }
 
-/* Why no frame came: an error that waits on the bus, or the end. */
-static int how_it_ended(FvClip *clip, FvError *err) {
+/* An error that waits on the bus; 0: none. */
+static int check_bus(FvClip *clip, FvError *err) {
   g_autoptr(GstBus) bus = gst_element_get_bus(clip->pipeline);
   g_autofree char *missing = NULL;
   for (GstMessage *message; (message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT)) != NULL; gst_message_unref(message)) {
@@ -85,9 +87,14 @@ static int how_it_ended(FvClip *clip, FvError *err) {
 
 int fv_clip_next(FvClip *clip, FvFrame *frame, FvError *err) {
   GstVideoInfo info;
+  int result = 0;
   let_go(clip);
-  clip->sample = gst_app_sink_pull_sample(GST_APP_SINK(clip->sink));
-  if (!clip->sample) return how_it_ended(clip, err);
+  /* What fails before there is a video tells the bus alone, and the sink would wait for ever. */
+  while (result == 0 && !(clip->sample = gst_app_sink_try_pull_sample(GST_APP_SINK(clip->sink), LOOK_NS))) {
+    result = check_bus(clip, err);
+    if (result == 0 && gst_app_sink_is_eos(GST_APP_SINK(clip->sink))) return 0;
+  }
+  if (result < 0) return result;
   if (!gst_video_info_from_caps(&info, gst_sample_get_caps(clip->sample)) ||
       !gst_video_frame_map(&clip->frame, &info, gst_sample_get_buffer(clip->sample), GST_MAP_READ))
     return fv_error_set(err, FV_ERR_FORMAT, "%s: a frame cannot be read", clip->path);

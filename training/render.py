@@ -6,38 +6,21 @@
 
 The same seed gives the same pictures. Clips are encoded by gst-launch-1.0 (x264enc)."""
 import argparse
-import multiprocessing
 import os
 import pathlib
 import subprocess
 import sys
 
-from PIL import Image
-
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kit.progress import Progress
 from kit.render.actors import CLASSES
+from kit.render.pictures import render_pictures
 from kit.render.street import Street
 from kit.truth import Coco, mot_lines
 
 
-def one_picture(job):
-    seed, width, height, path = job
-    picture, objects = Street(seed, width, height).frame(float(seed % 7))
-    Image.fromarray(picture).save(path, quality=70 + seed % 25)
-    return os.path.basename(path), objects
-
-
 def pictures(options):
-    folder = pathlib.Path(options.output) / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(options.seed * 1000003 + n, options.width, options.height, str(folder / f"street-{options.seed}-{n:05d}.jpg")) for n in range(options.count)]
-    truth, progress = Coco(CLASSES), Progress(len(jobs), "rendering")
-    with multiprocessing.Pool(options.jobs) as pool:
-        for done, (name, objects) in enumerate(pool.imap(one_picture, jobs, 4), 1):
-            truth.picture(name, options.width, options.height, objects)
-            progress.step(done)
-    truth.save(str(folder.parent / "instances.json"))
+    render_pictures(options.output, options.count, options.seed, options.width, options.height, options.jobs)
 
 
 def encoder(options):

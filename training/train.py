@@ -152,14 +152,16 @@ class Run:
         self._save()
         return row
 
-    def train(self):
+    def train(self, stop_after=None):
+        """To the end, or until a step; True at the end."""
         recipe = self.recipe
+        last = min(recipe["steps"], stop_after or recipe["steps"])
         make_teacher = None
         if recipe["distil"]:
             make_teacher = lambda: distil.DenseTeacher(recipe["distil"], recipe["classes"], self.width, self.height)
         progress, sums, seen = Progress(recipe["steps"], recipe["name"]), {}, 0
         self.network.to(memory_format=torch.channels_last)
-        for batch in batches(recipe, self.step, recipe["steps"], make_teacher):
+        for batch in batches(recipe, self.step, last, make_teacher):
             self.network.train()
             quantise.follow(self.network, recipe, self.step)
             parts = self._learn(batch)
@@ -169,9 +171,10 @@ class Run:
             if not math.isfinite(parts["loss"]):
                 raise SystemExit(f"the loss is no number any more at step {self.step}: try a lower rate")
             progress.step(self.step, f"loss {sums['loss'] / seen:.3f} best {self.best:.3f}")
-            if self.step % recipe["evaluate-every"] == 0 or self.step == recipe["steps"]:
+            if self.step % recipe["evaluate-every"] == 0 or self.step == last:
                 self._checkpoint(sums, seen)
                 sums, seen = {}, 0
+        return self.step == recipe["steps"]
 
 
 def main():
@@ -179,14 +182,17 @@ def main():
     parser.add_argument("--config", required=True, help="recipe, .yaml")
     parser.add_argument("--output", help="folder for what comes out (default: build/training/NAME)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="instead of what the recipe says; may be repeated")
+    parser.add_argument("--stop-after", type=int, metavar="STEP", help="end here, to go on another time")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     recipe = recipes.load(options.config, options.set)
+    recipes.render_sources(recipe)
     torch.set_num_threads(options.threads)
     output = options.output or f"build/training/{recipe['name']}"
     run = Run(recipe, output)
     print(f"{recipe['network']}: {count(run.network)} parameters, {multiplications(run.average, *recipe['input']) / 1e6:.1f} million multiplications a picture", file=sys.stderr)
-    run.train()
+    if not run.train(options.stop_after):
+        return
     path = f"{output}/{recipe['name']}.onnx"
     export.write(checkpoint.load_network(f"{output}/best.pt"), recipe, path)
     print(f"{path}: {os.path.getsize(path)} bytes, score {run.best:.3f}", file=sys.stderr)

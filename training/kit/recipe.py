@@ -5,6 +5,7 @@ import yaml
 
 from .network import PLANS, STRIDES
 from .render.actors import CLASSES
+from .render.pictures import render_pictures
 
 DEFAULTS = {
     "name": None, "network": "fovea-s", "input": [320, 192], "classes": list(CLASSES), "data": None, "held-out": [], "long-side": 640,
@@ -36,6 +37,13 @@ def load(path, overrides=()):
     recipe["name"] = recipe["name"] or pathlib.Path(path).stem
     check(path, recipe)
     return recipe
+
+
+def render_sources(recipe):
+    """Makes the folders that a recipe wants rendered, {path, render: count, seed}, where they are not there."""
+    for source in [*recipe["data"], *recipe["held-out"]]:
+        if "render" in source and not (pathlib.Path(source["path"]) / "instances.json").exists():
+            render_pictures(source["path"], int(source["render"]), int(source.get("seed", 1)))
 
 
 def check(path, recipe):
