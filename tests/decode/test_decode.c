@@ -223,6 +223,21 @@ static void set_ints(GstElement *element, const gchar *property, const gint valu
 }
 G_GNUC_END_IGNORE_DEPRECATIONS
 
+static void set_array(GstElement *element, const gchar *property, const gchar *first, const gchar *second) {
+  GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
+  const gchar *texts[] = {first, second};
+  GValue array = G_VALUE_INIT;
+  g_value_init(&array, GST_TYPE_ARRAY);
+  for (guint i = 0; i < 2; i++) {
+    GValue value = G_VALUE_INIT;
+    g_value_init(&value, GST_PARAM_SPEC_ARRAY_LIST(spec)->element_spec->value_type);
+    g_assert_true(gst_value_deserialize(&value, texts[i]));
+    gst_value_array_append_and_take_value(&array, &value);
+  }
+  g_object_set_property(G_OBJECT(element), property, &array);
+  g_value_unset(&array);
+}
+
 /* Every other picture is of a second layer, which nothing refers to and which leaves no probabilities behind. */
 static TestClip *vp8_layers(void) {
   GstHarness *harness = gst_harness_new_parse("vp8enc name=decoder deadline=1 cpu-used=8 keyframe-max-dist=40 error-resilient=default");
@@ -231,8 +246,9 @@ static TestClip *vp8_layers(void) {
   set_ints(encoder, "temporal-scalability-rate-decimator", (const gint[]){2, 1});
   set_ints(encoder, "temporal-scalability-layer-id", (const gint[]){0, 1});
   set_ints(encoder, "temporal-scalability-target-bitrate", (const gint[]){200000, 300000});
-  gst_util_set_object_arg(G_OBJECT(encoder), "temporal-scalability-layer-flags",
-                          "<no-ref-golden+no-ref-alt+no-upd-golden+no-upd-alt, no-ref-golden+no-ref-alt+no-upd-last+no-upd-golden+no-upd-alt+no-upd-entropy>");
+  set_array(encoder, "temporal-scalability-layer-flags", "no-ref-golden+no-ref-alt+no-upd-golden+no-upd-alt",
+            "no-ref-golden+no-ref-alt+no-upd-last+no-upd-golden+no-upd-alt+no-upd-entropy");
+  set_array(encoder, "temporal-scalability-layer-sync-flags", "false", "true");
   gst_harness_set_src_caps_str(harness, "video/x-raw,format=I420,width=320,height=240,framerate=25/1");
   TestClip *clip = g_new0(TestClip, 1);
   clip->packets = g_ptr_array_new_with_free_func((GDestroyNotify)gst_buffer_unref);
