@@ -117,12 +117,14 @@ static void keeps_references_from_being_written(void) {
 
 /* --- leaving out ------------------------------------------------------------------------------------------- */
 
+static gsize nal_size(const guint8 *length) { return (gsize)length[0] << 24 | (gsize)length[1] << 16 | (gsize)length[2] << 8 | length[3]; }
+
 /* Of H.264 with lengths of 4 bytes: the highest nal_ref_idc of its slices is not 0. */
 static gboolean is_h264_reference(GstBuffer *packet) {
   GstMapInfo map;
   gboolean reference = FALSE;
   g_assert_true(gst_buffer_map(packet, &map, GST_MAP_READ));
-  for (gsize at = 0; at + 5 <= map.size; at += 4 + GST_READ_UINT32_BE(map.data + at)) {
+  for (gsize at = 0; at + 5 <= map.size; at += 4 + nal_size(map.data + at)) {
     guint8 head = map.data[at + 4];
     reference |= (head & 31) >= 1 && (head & 31) <= 5 && (head >> 5 & 3) != 0;
   }
@@ -135,7 +137,7 @@ static gboolean is_h265_reference(GstBuffer *packet) {
   GstMapInfo map;
   gboolean reference = FALSE;
   g_assert_true(gst_buffer_map(packet, &map, GST_MAP_READ));
-  for (gsize at = 0; at + 5 <= map.size; at += 4 + GST_READ_UINT32_BE(map.data + at)) {
+  for (gsize at = 0; at + 5 <= map.size; at += 4 + nal_size(map.data + at)) {
     guint type = map.data[at + 4] >> 1 & 63;
     reference |= type < 32 && (type >= 16 || type % 2);
   }

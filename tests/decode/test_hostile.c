@@ -149,8 +149,8 @@ static GstBuffer *jpeg_of_size(GstBuffer *picture, guint width, guint height) {
   gst_buffer_map(copy, &map, GST_MAP_READWRITE);
   for (gsize i = 0; i + 9 < map.size; i++)
     if (map.data[i] == 0xff && map.data[i + 1] == 0xc0) {
-      GST_WRITE_UINT16_BE(map.data + i + 5, height);
-      GST_WRITE_UINT16_BE(map.data + i + 7, width);
+      const guint8 size[] = {(guint8)(height >> 8), (guint8)height, (guint8)(width >> 8), (guint8)width};
+      memcpy(map.data + i + 5, size, sizeof(size));
       break;
     }
   gst_buffer_unmap(copy, &map);
