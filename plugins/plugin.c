@@ -6,8 +6,10 @@
 #include "decode/foveadecode.h"
 #endif
 #include "detect/foveadetect.h"
+#include "encoded/foveaspool.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
+#include "source/foveasrc.h"
 
 #define PACKAGE "fovea" /* wanted by GST_PLUGIN_DEFINE */
 
@@ -18,6 +20,8 @@ static gboolean plugin_init(GstPlugin *plugin) {
 #ifdef HAVE_DECODE
   registered |= GST_ELEMENT_REGISTER(foveadecode, plugin);
 #endif
+  registered |= GST_ELEMENT_REGISTER(foveasrc, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveaspool, plugin);
   return registered;
 }
 
