@@ -626,7 +626,7 @@ static void install_properties(GObjectClass *class) {
                                   g_param_spec_enum("skip", "Skip", "Compressed pictures that are not decoded; after nokey, decoding goes on at the next key picture",
                                                     skip_get_type(), FOVEA_SKIP_NONE, playing));
   g_object_class_install_property(class, PROP_LOOP_FILTER,
-                                  g_param_spec_enum("loop-filter", "Loop filter", "Smoothing of block edges, a good part of the cost (not AV1, JPEG)",
+                                  g_param_spec_enum("loop-filter", "Loop filter", "Smoothing of block edges, a good part of the cost (H.264, H.265, VP8)",
                                                     loop_filter_get_type(), FOVEA_LOOP_FILTER_ON, playing));
   g_object_class_install_property(
     class, PROP_MAX_FPS,
