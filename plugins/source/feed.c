@@ -239,6 +239,7 @@ static GstBuffer *place(FoveaFeed *self, Item *item, const gchar *reason) {
   }
   g_mutex_lock(&self->lock);
   *(buffer ? &self->stats.frames : &self->stats.late) += 1;
+  self->stats.interval = (GstClockTime)self->timeline.interval;
   g_mutex_unlock(&self->lock);
   item_free(item);
   return buffer;

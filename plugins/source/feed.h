@@ -22,7 +22,8 @@ typedef struct FoveaFeedOptions {
 
 typedef struct FoveaFeedStats {
   guint64 frames, late, gaps, placeholders;
-  GstClockTime gap;    /* in all */
+  GstClockTime gap;      /* in all */
+  GstClockTime interval; /* between frames, smoothed; 0: not known */
   gint64 waiting_since; /* monotonic us; 0: nobody waits for a frame, as downstream is busy or not playing */
 } FoveaFeedStats;
 

@@ -90,6 +90,7 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer use
   Build *self = user;
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR: tell_error(self, message); break;
+    case GST_MESSAGE_WARNING: fovea_news_tell(self->news, self->attempt, FOVEA_NEWS_DOUBT); break; /* so says rtspsrc when its connection ends while UDP may go on */
     case GST_MESSAGE_ELEMENT: remember_missing(self, message); break;
     case GST_MESSAGE_NEED_CONTEXT:
     case GST_MESSAGE_HAVE_CONTEXT: gst_element_post_message(GST_ELEMENT(self->feed), gst_message_ref(message)); break;

@@ -97,6 +97,10 @@ class Datagrams(asyncio.DatagramProtocol):
             self.free_at = max(self.free_at, loop.time()) + len(data) / conditions.rate
         loop.call_at(max(loop.time(), self.free_at) + conditions.lag(), self.forward, data, sender)
 
+    def send(self, data, to):
+        if not self.transport.is_closing():
+            self.transport.sendto(data, to)
+
 
 async def udp_socket(conditions, forward, port=0):
     _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Datagrams(conditions, forward), local_addr=(LISTEN, port))
@@ -123,11 +127,11 @@ class Media:
         return self
 
     def to_client(self, i, data):
-        self.near[i].transport.sendto(data, (LISTEN, self.client_ports[i]))
+        self.near[i].send(data, (LISTEN, self.client_ports[i]))
 
     def to_server(self, i, data):
         if self.server_ports[i]:
-            self.far[i].transport.sendto(data, (LISTEN, self.server_ports[i]))
+            self.far[i].send(data, (LISTEN, self.server_ports[i]))
 
     def close(self):
         for protocol in (*self.near, *self.far):
@@ -239,8 +243,8 @@ class Proxy:
 
     async def to_server(self, data, client):
         if client not in self.peers:
-            self.peers[client] = await udp_socket(self.conditions, lambda answer, _: self.near.transport.sendto(answer, client))
-        self.peers[client].transport.sendto(data, self.to)
+            self.peers[client] = await udp_socket(self.conditions, lambda answer, _: self.near.send(answer, client))
+        self.peers[client].send(data, self.to)
 
     # --- for people
 

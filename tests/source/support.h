@@ -24,7 +24,7 @@ static inline void test_end_with_parent(gpointer user) { prctl(PR_SET_PDEATHSIG,
 /* Reads "port N". */
 static inline void test_program_start(TestProgram *program, const gchar *const *arguments) {
   GError *error = NULL;
-  GSubprocessLauncher *launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+  GSubprocessLauncher *launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDIN_PIPE);
   g_subprocess_launcher_set_child_setup(launcher, test_end_with_parent, NULL, NULL);
   program->process = g_subprocess_launcher_spawnv(launcher, arguments, &error);
   g_object_unref(launcher);
@@ -65,6 +65,15 @@ static inline void test_proxy_start(TestProgram *proxy, gint to, const gchar *mo
   test_program_start(proxy, (const gchar *const *)arguments);
   g_strfreev(arguments);
   g_free(text);
+}
+
+/* One of the proxy's commands. */
+static inline void test_proxy_tell(TestProgram *proxy, const gchar *command) {
+  GOutputStream *ear = g_subprocess_get_stdin_pipe(proxy->process);
+  g_assert_true(g_output_stream_printf(ear, NULL, NULL, NULL, "%s\n", command) && g_output_stream_flush(ear, NULL, NULL));
+  gchar *answer = g_data_input_stream_read_line(proxy->said, NULL, NULL, NULL);
+  g_assert_cmpstr(answer, ==, "ok");
+  g_free(answer);
 }
 
 static inline gint test_free_port(void) {

@@ -173,6 +173,8 @@ static void connects_with_a_password(void) {
   test_stream_open(&stream, wrong, NULL);
   test_stream_play(&stream);
   test_wait_state(&stream, "retrying", RETURN_LIMIT);
+  g_usleep(2 * G_USEC_PER_SEC); /* an account must not be locked by asking again and again */
+  g_assert_cmpstr(stream.states->str, ==, "connecting retrying ");
   test_stream_close(&stream);
   g_setenv("FOVEA_TEST_PASSWORD", "s3cr%t", TRUE);
   gchar *right = properties(port, "username=viewer password-from=env:FOVEA_TEST_PASSWORD");
