@@ -166,6 +166,7 @@ static inline GstBusSyncReply test_note_message(GstBus *bus, GstMessage *message
     stream->ends++;
   }
   g_mutex_unlock(&stream->lock);
+  gst_message_unref(message);
   return GST_BUS_DROP;
 }
 
