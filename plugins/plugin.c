@@ -3,6 +3,7 @@
 #include <fovea/version.h>
 
 #include "detect/foveadetect.h"
+#include "encoded/foveaclips.h"
 #include "encoded/foveaspool.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
@@ -13,6 +14,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(foveadetect, plugin);
   registered |= GST_ELEMENT_REGISTER(foveaoverlay, plugin);
   registered |= GST_ELEMENT_REGISTER(foveapublish, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveaclips, plugin);
   registered |= GST_ELEMENT_REGISTER(foveaspool, plugin);
   return registered;
 }
