@@ -205,7 +205,6 @@ FoveaTrigger *fovea_trigger_start(GstElement *owner, const FoveaTriggerFilter *f
 
 void fovea_trigger_stop(FoveaTrigger *trigger) {
   GstPad *pad;
-  gint found;            /* atomic: pad is set */
   gulong probe;
   if (!trigger)
     return;
