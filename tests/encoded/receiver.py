@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The far side of an uplink: receiver.py DIRECTORY [ADDRESS].
+"""The far side of an uplink: receiver.py DIRECTORY ADDRESS.
 
-Listens on a TCP port that it prints, and writes what each connection brings to DIRECTORY/conn-NNN.ts, with the time of arrival of each piece in conn-NNN.times
-("OFFSET SECONDS", of the piece's first byte). Commands on standard input: "rate N" (bytes/s of all connections together; 0: no limit), "reset" (ends connections with RST),
+Listens on two TCP ports that it prints, and writes what each connection brings to DIRECTORY/live-NNN.ts or replay-NNN.ts, with the time of arrival of each piece in a file
+.times beside it ("OFFSET SECONDS", of the piece's first byte). Commands on standard input: "rate N" (bytes/s of all connections together; 0: no limit), "reset" (ends connections with RST),
 "close" (refuses new ones and resets what is there), "open", "stall", "go".
 """
 import os
@@ -18,21 +18,21 @@ CHUNK = 4096
 
 class Receiver:
     def __init__(self, directory, address):
-        self.directory, self.address, self.port = pathlib.Path(directory), address, 0
-        self.listener, self.connections, self.count = None, {}, 0
+        self.directory, self.address, self.ports = pathlib.Path(directory), address, {"live": 0, "replay": 0}
+        self.listeners, self.connections, self.count = {}, {}, 0
         self.rate, self.tokens, self.filled = 0, 0.0, time.monotonic()
         self.stalled = False
         self.open()
 
     def open(self):
-        if self.listener:
-            return
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)  # what this side holds but has not read is not seen by the sender
-        self.listener.bind((self.address, self.port))
-        self.port = self.listener.getsockname()[1]
-        self.listener.listen(8)
+        for name in self.ports if not self.listeners else ():
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)  # what this side holds but has not read is not seen by the sender
+            listener.bind((self.address, self.ports[name]))
+            self.ports[name] = listener.getsockname()[1]
+            listener.listen(8)
+            self.listeners[listener] = name
 
     def reset(self):
         for connection in list(self.connections):
@@ -45,14 +45,14 @@ class Receiver:
         connection.close()
 
     def close(self):
-        if self.listener:
-            self.listener.close()
-            self.listener = None
+        for listener in self.listeners:
+            listener.close()
+        self.listeners = {}
         self.reset()
 
-    def accept(self):
-        connection, _ = self.listener.accept()
-        name = self.directory / f"conn-{self.count:03d}"
+    def accept(self, listener):
+        connection, _ = listener.accept()
+        name = self.directory / f"{self.listeners[listener]}-{self.count:03d}"
         self.connections[connection] = (open(f"{name}.ts", "wb", buffering=0), open(f"{name}.times", "w", buffering=1))
         self.count += 1
 
@@ -84,9 +84,9 @@ class Receiver:
         return not self.stalled and (self.rate == 0 or self.tokens > 0)
 
     def run(self):
-        print(self.port, flush=True)
+        print(self.ports["live"], self.ports["replay"], flush=True)
         while True:
-            sources = [sys.stdin] + ([self.listener] if self.listener else []) + (list(self.connections) if self.may_read() else [])
+            sources = [sys.stdin] + list(self.listeners) + (list(self.connections) if self.may_read() else [])
             for ready in select.select(sources, [], [], 0.02)[0]:
                 if ready is sys.stdin:
                     line = sys.stdin.readline()
@@ -94,12 +94,12 @@ class Receiver:
                         return
                     self.command(line.split())
                     break  # what was ready may be closed by now
-                if ready is self.listener:
-                    self.accept()
+                if ready in self.listeners:
+                    self.accept(ready)
                 elif ready in self.connections:
                     self.read(ready)
 
 
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
-    Receiver(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1").run()
+    Receiver(sys.argv[1], sys.argv[2]).run()

@@ -1,5 +1,4 @@
 """What the tests of encoded video share: a sender and a receiver as processes, and what was sent and received as frames."""
-import os
 import pathlib
 import re
 import signal
@@ -9,7 +8,7 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 FPS = 25
-WARNING = 'buffer-mode=unbuffered sync=false async=false'
+AT_ONCE = 'buffer-mode=unbuffered sync=false async=false'
 
 
 def wait_for(what, limit, condition, *check):
@@ -32,14 +31,16 @@ class Receiver:
         self.directory = pathlib.Path(directory)
         prefix = ['ip', 'netns', 'exec', namespace] if namespace else []
         self.process = subprocess.Popen([*prefix, 'python3', str(HERE / 'receiver.py'), str(directory), address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
+        self.address = address
+        self.live, self.replay = (int(port) for port in self.process.stdout.readline().split())
 
     def tell(self, command):
         self.process.stdin.write(command + '\n')
         self.process.stdin.flush()
 
-    def files(self):
-        return sorted(self.directory.glob('conn-*.ts'))
+    def files(self, kind='*'):
+        """In the order in which they were begun."""
+        return sorted(self.directory.glob(f'{kind}-*.ts'), key=lambda path: path.stem[-3:])
 
     def bytes(self):
         return sum(path.stat().st_size for path in self.files())
@@ -109,11 +110,15 @@ def source(frames=-1, live=True, kbit=800, keyint=25, more=''):
             f'! x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate={kbit} vbv-buf-capacity=300 key-int-max={keyint} {more} ! video/x-h264,profile=high')
 
 
-def uplink(properties, port, reference, host='127.0.0.1', **options):
+def transport(port, host='127.0.0.1'):
+    return f'h264parse config-interval=-1 ! mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
+
+
+def uplink(receiver, reference, properties, **options):
     """source → foveaspool, and all of it to a file that tells what there was to send."""
-    target = f'h264parse config-interval=-1 ! mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
-    return (f'{source(**options)} ! h264parse ! tee name=t t. ! queue ! foveaspool name=spool sink="{target}" {properties} '
-            f't. ! queue ! h264parse config-interval=-1 ! mpegtsmux ! filesink location={reference} {WARNING}')
+    live, replay = (transport(port, receiver.address) for port in (receiver.live, receiver.replay))
+    return (f'{source(**options)} ! h264parse ! tee name=t t. ! queue ! foveaspool name=spool sink="{live}" replay-sink="{replay}" retry-min=200 retry-max=1000 {properties} '
+            f't. ! queue ! h264parse config-interval=-1 ! mpegtsmux ! filesink location={reference} {AT_ONCE}')
 
 
 def decode(program, paths):
@@ -156,3 +161,36 @@ def arrivals(path):
             i += 1
         out.append((pts, times[i][1]))
     return out
+
+
+def pictures(program, paths):
+    """{pts in s: sums of the pictures that came with it}, of all files together; those that a cut connection left incomplete may be among them. Besides, every file's pts in order."""
+    merged, orders = {}, {}
+    for path, frames in decode(program, paths).items():
+        order = [round(pts, 3) for _, pts in stamps(path)]
+        assert len(order) - 1 <= len(frames) <= len(order), f'{path}: {len(order)} pictures, {len(frames)} decoded'
+        for pts, (_, total, _) in zip(order, frames):
+            merged.setdefault(pts, set()).add(total)
+        orders[path] = order
+    return merged, orders
+
+
+def check_all(program, receiver, reference, least):
+    """Every picture that there was to send has been received as it was, and they follow each other without a hole; how many there were, and how many came twice."""
+    sent, _ = pictures(program, [reference])
+    got, orders = pictures(program, receiver.files())
+    assert len(sent) >= least, f'{len(sent)} pictures sent'
+    missing = [pts for pts, totals in sent.items() if not totals <= got.get(pts, set())]
+    assert not missing, f'{len(missing)} of {len(sent)} not received: {sorted(missing)[:5]}… of {min(sent)} to {max(sent)}'
+    assert set(got) == set(sent), sorted(set(got) - set(sent))[:5]
+    times = sorted(got)
+    assert all(abs(b - a - 1 / FPS) < 0.002 for a, b in zip(times, times[1:]))
+    for path, order in orders.items():
+        assert order == sorted(order), f'{path} goes back in time'
+    return len(sent), sum(len(order) for order in orders.values()) - len(sent)
+
+
+def live_latency(receiver, epoch):
+    """[(Unix time of arrival, s from being taken to arriving)] of the live link's pictures."""
+    ZERO = 3600  # mpegtsmux begins there
+    return sorted((when, when - epoch - (pts - ZERO)) for path in receiver.files('live') for pts, when in arrivals(path))
