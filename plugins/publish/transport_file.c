@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,12 +12,15 @@
 
 #define WINDOW 256 /* each write is its own answer; this many at most are written again when a process was killed and has a spool */
 
+#define READER_SLEEPS_MS 2000 /* who does not read for so long does not keep us waiting: the next attempt comes as after any other failure */
+
 /* One write per line, without a buffer of our own: a reader at the other end of a pipe or of a growing file sees each line at
  * once, and a crash loses none. */
 typedef struct FileTransport {
   FoveaTransport base;
   gint fd;
   gboolean standard_output;
+  gboolean may_block; /* a pipe or a terminal: its reader decides when there is room */
   gboolean torn;     /* the last line was cut, by a full disk for one: the next begins on a line of its own */
   gboolean unflushed;
   gchar *path;
@@ -31,18 +36,22 @@ static gboolean fail(GError **error, const gchar *what) {
   return FALSE;
 }
 
+static gboolean is_regular(gint fd, struct stat *ret_status) { return fstat(fd, ret_status) == 0 && S_ISREG(ret_status->st_mode); }
+
 static gboolean open_file(FileTransport *transport, gboolean append, GError **error) {
   struct stat status;
   transport->fd = g_open(transport->path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
   if (transport->fd < 0)
     return fail(error, transport->path);
-  gboolean regular = fstat(transport->fd, &status) == 0 && S_ISREG(status.st_mode);
+  gboolean regular = is_regular(transport->fd, &status);
+  transport->may_block = !regular;
   transport->size = regular ? (guint64)status.st_size : 0;
   transport->rotate_bytes = regular ? transport->rotate_bytes : 0; /* a pipe or a device has no older brothers */
   return TRUE;
 }
 
 static FoveaTransport *file_create(const FoveaTransportOptions *options, GError **error) {
+  struct stat status;
   FileTransport *transport = g_new0(FileTransport, 1);
   transport->base.method = &fovea_transport_file;
   transport->base.window = WINDOW;
@@ -50,6 +59,7 @@ static FoveaTransport *file_create(const FoveaTransportOptions *options, GError 
   transport->path = g_strdup(options->path);
   transport->base.target = g_strdup(transport->standard_output ? "standard output" : options->path);
   transport->fd = STDOUT_FILENO;
+  transport->may_block = !is_regular(transport->fd, &status);
   transport->rotate_bytes = transport->standard_output ? 0 : options->rotate_bytes;
   transport->rotate_keep = options->rotate_keep;
   if (transport->standard_output || open_file(transport, options->append, error))
@@ -75,9 +85,20 @@ static gboolean rotate(FileTransport *transport, GError **error) {
   return open_file(transport, FALSE, error);
 }
 
+/* A pipe that is ready takes PIPE_BUF at once. */
+static gboolean wait_for_room(FileTransport *transport, GError **error) {
+  struct pollfd room = {.fd = transport->fd, .events = POLLOUT};
+  if (!transport->may_block || poll(&room, 1, READER_SLEEPS_MS) != 0)
+    return TRUE;
+  errno = ETIMEDOUT;
+  return fail(error, "nobody reads what is written");
+}
+
 static gboolean write_all(FileTransport *transport, const gchar *data, gsize size, GError **error) {
   while (size > 0) {
-    gssize written = write(transport->fd, data, size);
+    if (!wait_for_room(transport, error))
+      return FALSE;
+    gssize written = write(transport->fd, data, transport->may_block ? MIN(size, PIPE_BUF) : size);
     if (written < 0 && errno == EINTR)
       continue;
     if (written < 0)

@@ -15,6 +15,7 @@
 
 #define WINDOW 64
 #define GOOD_BYE_US (G_USEC_PER_SEC)
+#define AVAILABILITY_QOS 1 /* with 2 the broker would want another word, and good-byes are short */
 #define SYSTEM_AUTHORITIES "/etc/ssl/certs"
 
 #define FUNCTIONS(X)                                                                                                                                     \
@@ -163,7 +164,7 @@ static void on_connect(struct mosquitto *client, void *user, int code, int flags
     return;
   }
   if (mqtt->availability)
-    lib.mosquitto_publish(client, NULL, mqtt->availability, 6, "online", mqtt->qos, true);
+    lib.mosquitto_publish(client, NULL, mqtt->availability, 6, "online", AVAILABILITY_QOS, true);
   mqtt->base.events->connected(mqtt->base.user);
 }
 
@@ -221,7 +222,7 @@ static gint set_up_client(MqttTransport *mqtt) {
   if (code == MOSQ_ERR_SUCCESS && mqtt->username)
     code = lib.mosquitto_username_pw_set(mqtt->client, mqtt->username, mqtt->password);
   if (code == MOSQ_ERR_SUCCESS && mqtt->availability)
-    code = lib.mosquitto_will_set(mqtt->client, mqtt->availability, 7, "offline", mqtt->qos, true);
+    code = lib.mosquitto_will_set(mqtt->client, mqtt->availability, 7, "offline", AVAILABILITY_QOS, true);
   return code == MOSQ_ERR_SUCCESS && mqtt->tls ? set_up_tls(mqtt) : code;
 }
 
@@ -291,7 +292,7 @@ static void say_good_bye(MqttTransport *mqtt) {
   gint code = MOSQ_ERR_SUCCESS;
   mqtt->leaving = TRUE;
   if (mqtt->availability)
-    lib.mosquitto_publish(mqtt->client, NULL, mqtt->availability, 7, "offline", mqtt->qos, true);
+    lib.mosquitto_publish(mqtt->client, NULL, mqtt->availability, 7, "offline", AVAILABILITY_QOS, true);
   lib.mosquitto_disconnect(mqtt->client);
   while (code == MOSQ_ERR_SUCCESS && lib.mosquitto_socket(mqtt->client) >= 0 && (now = g_get_monotonic_time()) < until)
     code = serve(mqtt, fovea_transport_wait(-1, lib.mosquitto_socket(mqtt->client), wanted(mqtt), (gint)((until - now) / 1000) + 1));
