@@ -14,6 +14,7 @@
 #include "library.h"
 
 #define WINDOW 64
+#define WINDOW_QOS_2 20 /* brokers store what they have not released; mosquitto, without saying so, no more than these of a client of MQTT 3.1.1 */
 #define GOOD_BYE_US (G_USEC_PER_SEC)
 #define AVAILABILITY_QOS 1 /* with 2 the broker would want another word, and good-byes are short */
 #define SYSTEM_AUTHORITIES "/etc/ssl/certs"
@@ -214,7 +215,7 @@ static gint set_up_tls(MqttTransport *mqtt) {
 static gint set_up_client(MqttTransport *mqtt) {
   gint code = lib.mosquitto_int_option(mqtt->client, MOSQ_OPT_PROTOCOL_VERSION, mqtt->version);
   lib.mosquitto_int_option(mqtt->client, MOSQ_OPT_TCP_NODELAY, 1);
-  lib.mosquitto_int_option(mqtt->client, MOSQ_OPT_SEND_MAXIMUM, WINDOW);
+  lib.mosquitto_int_option(mqtt->client, MOSQ_OPT_SEND_MAXIMUM, mqtt->qos == 2 ? WINDOW_QOS_2 : WINDOW);
   lib.mosquitto_connect_v5_callback_set(mqtt->client, on_connect);
   lib.mosquitto_disconnect_callback_set(mqtt->client, on_disconnect);
   lib.mosquitto_publish_v5_callback_set(mqtt->client, on_publish);
