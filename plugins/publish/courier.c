@@ -162,7 +162,8 @@ static void recover(FoveaCourier *courier) {
   gchar *reason = g_steal_pointer(&courier->lost_reason);
   guint not_before = courier->not_before_ms;
   hang_up(courier, FALSE);
-  guint wait = MAX(fovea_backoff_next(&courier->backoff), not_before);
+  guint wait = fovea_backoff_next(&courier->backoff);
+  wait = MAX(wait, not_before);
   g_mutex_lock(&courier->lock);
   courier->stats.failures++;
   g_free(courier->stats.last_error);

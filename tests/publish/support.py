@@ -56,6 +56,10 @@ class Process:
         with open(self.log, errors='replace') as f:
             return f.read()
 
+    def said(self):
+        """The text without the escapes that GStreamer prints strings with."""
+        return self.text().replace('\\', '')
+
     def end(self, number, seconds=30):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGCONT)

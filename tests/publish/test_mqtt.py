@@ -175,7 +175,7 @@ def test_tls_is_verified(tmp):
                 p.child.wait(30)
             connected = 'connected' in states(p.text()) and 'not delivered' not in p.text()
             assert connected == (reason is None), 'case %d: %s' % (i, p.text())
-            assert not reason or reason in p.text(), 'case %d does not say %s: %s' % (i, reason, p.text())
+            assert not reason or reason in p.said(), 'case %d does not say %s: %s' % (i, reason, p.text())
 
 
 def test_secrets_do_not_show(tmp):
@@ -196,7 +196,7 @@ def test_secrets_do_not_show(tmp):
         wrong = publish(port, 'username=camera', 'password-from=env:FOVEA_WRONG_PASSWORD', 'drain-timeout=600')
         with pipeline(tmp, wrong, 10, name='wrong', env={**env, 'FOVEA_WRONG_PASSWORD': secret + 'x'}) as q:
             q.child.wait(60)
-        assert 'connected' not in states(q.text()) and 'authori' in q.text()
+        assert 'connected' not in states(q.text()) and 'authori' in q.said()
         written = [os.path.join(dots, name) for name in os.listdir(dots)]
         assert written, 'no dot files'
         for path in [p.log, q.log, *written]:
