@@ -38,7 +38,7 @@ static gboolean disk_is_full_or_read_only(const gchar *directory) {
   gchar *parent = g_path_get_dirname(directory);
   gboolean known = statvfs(directory, &disk) == 0 || statvfs(parent, &disk) == 0;
   g_free(parent);
-  return known && ((disk.f_flag & ST_RDONLY) || disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0));
+  return known && ((disk.f_flag & ST_RDONLY) || (disk.f_blocks > 0 && disk.f_bavail == 0) || (disk.f_files > 0 && disk.f_favail == 0));
 }
 
 static gboolean open_spool(FoveaOutbox *outbox, const FoveaOutboxSettings *settings, gchar **ret_problem, GError **error) {
