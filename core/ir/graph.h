@@ -104,6 +104,10 @@ int fv_graph_prepare(FvGraph *graph, FvError *err);
 /* On a prepared graph: replaces whatever has constant inputs only, DequantizeLinear too. */
 int fv_graph_fold_constants(FvGraph *graph, FvError *err);
 
+/* Nodes that name equal constants of at most so many bytes name the same one afterwards; graph outputs stay what they are. The others are left for fv_graph_compact. False when
+ * memory is out. */
+bool fv_graph_share_constants(FvGraph *graph, size_t most_bytes);
+
 /* The node's name, or "Conv -> output_name" when it has none; in the graph's arena or static. */
 const char *fv_node_label(const FvNode *node);
 
