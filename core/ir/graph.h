@@ -64,7 +64,8 @@ struct FvNode {
 };
 
 typedef struct FvGraph {
-  FvArena arena;
+  FvArena arena;     /* numbers, params, names */
+  FvArena structure; /* values, nodes and their lists */
   FvNode **nodes; /* topological order after fv_graph_sort */
   int node_count, node_capacity;
   FvValue **values;
@@ -77,6 +78,9 @@ FvGraph *fv_graph_create(void);
 void fv_graph_destroy(FvGraph **graph);
 /* A deep copy of structure; names, attributes and constants are shared with (and must not outlive) the source. */
 FvGraph *fv_graph_clone(const FvGraph *graph);
+
+/* Drops what fv_graph_compact drops and gives its memory back: values and nodes move. False when memory is out; the graph is whole all the same. */
+bool fv_graph_tighten(FvGraph *graph);
 
 /* Building. All return NULL when memory or a limit is exhausted. Names are copied. */
 FvValue *fv_graph_add_value(FvGraph *graph, const char *name);
