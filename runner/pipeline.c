@@ -417,7 +417,7 @@ static void fovea_pipeline_dispose(GObject *object) {
 static void fovea_pipeline_finalize(GObject *object) {
   FoveaPipeline *self = FOVEA_PIPELINE(object);
   g_ptr_array_unref(self->cameras);
-  g_clear_pointer(&self->config, fv_config_free);
+  g_clear_pointer(&self->config, fv_config_unref);
   g_queue_clear_full(&self->records, record_free);
   g_mutex_clear(&self->lock);
   g_cond_clear(&self->room);
