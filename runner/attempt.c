@@ -108,17 +108,30 @@ void fv_attempt_wait_end(FvAttempt *self, gint64 deadline) {
   gst_object_unref(bus);
 }
 
-gboolean fv_attempt_release(FvAttempt **attempt, gint64 deadline) {
-  FvAttempt *self = *attempt;
-  if (self == NULL) return TRUE;
-  *attempt = NULL;
+void fv_attempt_begin_stop(FvAttempt *self) {
   g_mutex_lock(&self->lock);
+  gboolean again = self->released;
   self->released = TRUE;
   g_mutex_unlock(&self->lock);
+  if (again) return;
   g_mutex_lock(&self->tap->lock);
   self->tap->on_buffer = NULL;
   g_mutex_unlock(&self->tap->lock);
   gst_element_call_async(self->pipeline, stop, g_atomic_rc_box_acquire(self), attempt_unref);
+}
+
+gboolean fv_attempt_is_stopped(FvAttempt *self) {
+  g_mutex_lock(&self->lock);
+  gboolean stopped = self->stopped;
+  g_mutex_unlock(&self->lock);
+  return stopped;
+}
+
+gboolean fv_attempt_release(FvAttempt **attempt, gint64 deadline) {
+  FvAttempt *self = *attempt;
+  if (self == NULL) return TRUE;
+  *attempt = NULL;
+  fv_attempt_begin_stop(self);
   g_mutex_lock(&self->lock);
   while (!self->stopped && g_cond_wait_until(&self->changed, &self->lock, deadline)) {}
   gboolean stopped = self->stopped;

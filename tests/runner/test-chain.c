@@ -158,7 +158,7 @@ static void check_build(gconstpointer data) {
   fv_problems_init(&problems, "t.yaml");
   FvConfig *config = fv_config_parse(text, strlen(text), &test_sources, &problems);
   g_assert_nonnull(config);
-  GstElement *pipeline = fv_build_pipeline(config->steps, "test", &problems);
+  GstElement *pipeline = fv_build_pipeline(config->steps, "test", &problems, NULL);
   GString *lines = g_string_new(NULL);
   for (guint i = 0; i < problems.items->len; i++) {
     char *line = fv_problems_line(&problems, i);
