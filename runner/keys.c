@@ -39,7 +39,7 @@ static const FvKey model_keys[] = {
   {"signature", FV_KEY_CHOICE, MODEL(signature), false, 0, 0, CHOICES("off", "warn", "require")},
   {"trusted-keys", FV_KEY_TEXT, MODEL(trusted_keys)},
   {"device", FV_KEY_TEXT, MODEL(device)},
-  {"precision", FV_KEY_CHOICE, MODEL(precision), false, 0, 0, CHOICES("auto", "fp32", "fp16")},
+  {"precision", FV_KEY_CHOICE, MODEL(precision), false, 0, 0, CHOICES("auto", "fp32", "fp16", "fp16-arithmetic")},
   {"fallback", FV_KEY_CHOICE, MODEL(fallback), false, 0, 0, CHOICES("cpu", "none")},
   {"threads", FV_KEY_INTEGER, MODEL(threads), false, 0, FV_MAX_THREADS},
   {"threshold", FV_KEY_NUMBER, MODEL(threshold), false, 0, 1},

@@ -29,7 +29,7 @@ layout(constant_id = 18) const float NUMBER_5 = 0;
 layout(constant_id = 19) const float NUMBER_6 = 0;
 layout(constant_id = 20) const float NUMBER_7 = 0;
 
-vec4 values[CHAIN_INPUTS + CHAIN_OPERATIONS];
+FLOAT4 values[CHAIN_INPUTS + CHAIN_OPERATIONS];
 
 float load_one(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
@@ -43,12 +43,36 @@ vec4 load_input(int k, int row, int column, int count) {
               count > 3 ? load_one(at + 3 * step, in_weights) : 0);
 }
 
-vec4 compute(int code) {
+/* What fp16 units do as exactly as fp32 ones would, rounded; functions are computed in fp32. */
+FLOAT4 apply(int type, FLOAT4 a, FLOAT4 b) {
+#ifdef FV_ARITHMETIC
+  switch (type) {
+    case OP_ADD: return a + b;
+    case OP_SUB: return a - b;
+    case OP_MUL: return a * b;
+    case OP_PRELU: return mix(a, a * b, lessThan(a, FLOAT4(0)));
+  }
+#endif
+  return FLOAT4(binary(type, vec4(a), vec4(b)));
+}
+
+FLOAT4 finish(int type, FLOAT4 x, float alpha, float beta) {
+#ifdef FV_ARITHMETIC
+  switch (type) {
+    case ACTIVATION_NONE: return x;
+    case ACTIVATION_RELU: return max(x, FLOAT4(0));
+    case ACTIVATION_LEAKY_RELU: return mix(x, FLOAT(alpha) * x, lessThan(x, FLOAT4(0)));
+  }
+#endif
+  return FLOAT4(activate(type, vec4(x), alpha, beta));
+}
+
+FLOAT4 compute(int code) {
   const float numbers[2 * CHAIN_NUMBERS] = float[](NUMBER_0, NUMBER_1, NUMBER_2, NUMBER_3, NUMBER_4, NUMBER_5, NUMBER_6, NUMBER_7);
   float alpha = numbers[2 * (code >> 17 & 3)], beta = numbers[2 * (code >> 17 & 3) + 1];
-  vec4 a = values[code >> 8 & 15];
-  vec4 value = (code >> 16 & 1) != 0 ? binary(code & 255, a, values[code >> 12 & 15]) : unary(code & 255, a, alpha, beta);
-  return activate(code >> 20 & 15, value, alpha, beta);
+  FLOAT4 a = values[code >> 8 & 15];
+  FLOAT4 value = (code >> 16 & 1) != 0 ? apply(code & 255, a, values[code >> 12 & 15]) : FLOAT4(unary(code & 255, vec4(a), alpha, beta));
+  return finish(code >> 20 & 15, value, alpha, beta);
 }
 
 #define COMPUTE(k, code) if (COUNT > k) values[CHAIN_INPUTS + k] = compute(code)
@@ -58,7 +82,7 @@ void main() {
   if (id >= push.count) return;
   int fours = (push.dims[1] + 3) >> 2, row = divide(id, fours), column = (id - row * fours) * 4, count = min(push.dims[1] - column, 4);
   [[unroll]] for (int k = 0; k < CHAIN_INPUTS; k++)
-    if (k < INPUTS) values[k] = load_input(k, row, column, count);
+    if (k < INPUTS) values[k] = FLOAT4(load_input(k, row, column, count));
   COMPUTE(0, OPERATION_0);
   COMPUTE(1, OPERATION_1);
   COMPUTE(2, OPERATION_2);
@@ -67,7 +91,7 @@ void main() {
   COMPUTE(5, OPERATION_5);
   COMPUTE(6, OPERATION_6);
   COMPUTE(7, OPERATION_7);
-  vec4 value = values[CHAIN_INPUTS + COUNT - 1];
+  vec4 value = vec4(values[CHAIN_INPUTS + COUNT - 1]);
   int step = push.y_strides[1], y = push.y_at + row * push.y_strides[0] + column * step;
   if ((ALIGNED & 1) != 0 && count == 4) {
     store4(y, value);

@@ -3,8 +3,18 @@
  * Every shader is built for both ways in which memory is reached. FV_TEXEL: through texel buffers, because software devices run loads and stores of storage
  * buffers lane by lane; else through storage buffers. Those that shaders.list marks so are built in other forms too: with FV_HALF what is
  * computed and what kernels pack lies as fp16, while shaders go on computing in fp32. FV_NARROW and FV_WIDEN are the two halves of that: results are
- * fp16, or what is read is. Within one dispatch nothing is read that it writes. */
+ * fp16, or what is read is. FV_ARITHMETIC is FV_HALF for shaders that compute in fp16 too: in FLOAT, of which sums of a few products are made that are
+ * added up in fp32. Within one dispatch nothing is read that it writes. */
 #extension GL_EXT_control_flow_attributes : require
+#ifdef FV_ARITHMETIC
+#define FV_HALF
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#define FLOAT float16_t
+#define FLOAT4 f16vec4
+#else
+#define FLOAT float
+#define FLOAT4 vec4
+#endif
 #if defined FV_HALF || defined FV_WIDEN
 #define LOADS_HALF
 #endif
@@ -91,6 +101,15 @@ void store4(int at, vec4 value) { arena_vec4[at >> 2] = value; }
 float load_constant(int at) { return weights[at]; }
 vec4 load_constant4(int at) { return weights_vec4[at >> 2]; }
 float load_scratch(int at) { return arena[at]; }
+#endif
+#if defined FV_ARITHMETIC && !defined FV_TEXEL
+FLOAT load_float(int at) { return arena_half[at]; }
+FLOAT4 load_float4(int at) { return arena_half4[at >> 2]; }
+FLOAT4 load_float_weight4(int at) { return weights_half4[at >> 2]; }
+#else
+FLOAT load_float(int at) { return FLOAT(load(at)); }
+FLOAT4 load_float4(int at) { return FLOAT4(load4(at)); }
+FLOAT4 load_float_weight4(int at) { return FLOAT4(load_weight4(at)); }
 #endif
 /* The first `count` (1 to 4) of four floats. */
 void store_some(int at, vec4 value, int count) {

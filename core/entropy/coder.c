@@ -92,6 +92,22 @@ int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, v
   return rc;
 }
 
+bool fv_coder_is_several(int id, size_t count, size_t size) { return id == FV_CODER_HUFFMAN && count <= FV_CODER_MAX_COUNT && fv_huffman_is_long(size, count); }
+
+void fv_coder_decode_several(FvDecoding *jobs, size_t count) {
+  size_t first = 0;
+  while (first < count) {
+    size_t end = first;
+    while (end < count && fv_coder_is_several(jobs[end].id, jobs[end].shape.count, jobs[end].size)) end++;
+    if (end > first) fv_huffman_decode_several(jobs + first, end - first);
+    if (end < count) {
+      FvDecoding *job = &jobs[end++];
+      job->result = fv_coder_decode(job->id, job->coded, job->size, job->shape, job->data, NULL);
+    }
+    first = end;
+  }
+}
+
 double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size) {
   return coders[id].fixed_ns + coders[id].element_ns * (double)count + coders[id].coded_byte_ns * (double)coded_size;
 }

@@ -68,7 +68,7 @@ static int read_description(FvModel *model, const FvEnvelope *envelope, const vo
   if (plain.size > (size_t)FV_MAX_CONFIG_BYTES || memchr(plain.data, 0, plain.size))
     result = fv_error_set(err, FV_ERR_FORMAT, "section 'description' is not text of at most %lld bytes", (long long)FV_MAX_CONFIG_BYTES);
   char *text = result == 0 ? fv_arena_strndup(arena, (const char *)plain.data, plain.size) : NULL;
-  FvModelPair *pair = text ? fv_arena_alloc(arena, sizeof *pair) : NULL;
+  FvModelPair *pair = text ? fv_arena_object(arena, sizeof *pair) : NULL;
   if (result == 0 && !pair) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) {
     *pair = (FvModelPair){"fovea.description", text};
