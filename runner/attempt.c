@@ -94,10 +94,15 @@ static void stop(GstElement *pipeline, gpointer user) {
 
 void fv_attempt_play(FvAttempt *self) { gst_element_call_async(self->pipeline, play, g_atomic_rc_box_acquire(self), attempt_unref); }
 
+static void send_end(GstElement *pipeline, gpointer unused) { gst_element_send_event(pipeline, gst_event_new_eos()); }
+
+/* A pipeline whose encoder has frames, but whose sink has none yet, is on its way to PLAYING still. Elements may take the event in their own time: not in ours. */
 gboolean fv_attempt_end(FvAttempt *self) {
   GstState state = GST_STATE_NULL;
   gst_element_get_state(self->pipeline, &state, NULL, 0);
-  return state == GST_STATE_PLAYING && gst_element_send_event(self->pipeline, gst_event_new_eos());
+  if (state < GST_STATE_PAUSED) return FALSE;
+  gst_element_call_async(self->pipeline, send_end, NULL, NULL);
+  return TRUE;
 }
 
 void fv_attempt_wait_end(FvAttempt *self, gint64 deadline) {

@@ -202,7 +202,7 @@ static GstElement *source_of(const FvCamera *self) { return self->camera != NULL
 
 static void set_running(FvCamera *self) {
   FoveaLinkState link = FOVEA_LINK_CONNECTED;
-  GstElement *source = source_of(self);
+  GstElement *source = self->live ? source_of(self) : NULL; /* a file that plays has given a frame */
   if (source != NULL) g_object_get(source, "status", &link, NULL);
   if (!self->playing || link != FOVEA_LINK_CONNECTED) return;
   if (self->running_since == 0) self->running_since = g_get_monotonic_time();
