@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/secret.h"
+
 static void property_free(gpointer data) {
   FvProperty *property = data;
   g_free(property->name);
@@ -54,29 +56,18 @@ GPtrArray *fv_step_branch(FvStep *tee) {
   return branch;
 }
 
-char *fv_mask_passwords(const char *text) {
-  GString *masked = g_string_new(NULL);
-  const char *authority;
-  for (const char *at = text; (authority = strstr(at, "://")) != NULL; at = authority) {
-    authority += 3;
-    g_string_append_len(masked, at, authority - at);
-    const char *sign = g_strrstr_len(authority, (gssize)strcspn(authority, "/?# \t\n\"'"), "@");
-    const char *colon = sign != NULL ? memchr(authority, ':', (size_t)(sign - authority)) : NULL;
-    if (colon != NULL) {
-      g_string_append_len(masked, authority, colon + 1 - authority);
-      g_string_append(masked, "***");
-      authority = sign;
-    }
-    text = authority;
+void fv_chain_flatten(GPtrArray *chain, GPtrArray *steps) {
+  for (guint i = 0; i < chain->len; i++) {
+    FvStep *step = g_ptr_array_index(chain, i);
+    if (step->branches == NULL) g_ptr_array_add(steps, step);
+    for (guint j = 0; step->branches != NULL && j < step->branches->len; j++) fv_chain_flatten(g_ptr_array_index(step->branches, j), steps);
   }
-  g_string_append(masked, text);
-  return g_string_free(masked, FALSE);
 }
 
 /* gst_parse_launch takes a backslash before a quote or a backslash inside double quotes; a shell gets single quotes around
  * that where the text needs them. */
 static void append_value(GString *text, const FvProperty *property) {
-  char *shown = property->secret ? g_strdup("***") : fv_mask_passwords(property->value);
+  char *shown = property->secret ? g_strdup("***") : fovea_secret_mask_uri(property->value);
   const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:+-,=@%*";
   if (*shown != '\0' && strspn(shown, plain) == strlen(shown)) {
     g_string_append(text, shown);

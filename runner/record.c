@@ -2,7 +2,7 @@
 
 #include <gst/video/video.h>
 
-#include "framerecord.h"
+#include "common/framerecord.h"
 
 static gboolean video_size(GstPad *pad, gint *width, gint *height) {
   GstCaps *caps = gst_pad_get_current_caps(pad);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../plugins/json.h" /* the literals; this folder has a json.h of its own */
+#include "common/json.h" /* the literals */
 
 void fv_json_init(FvJson *json) { *json = (FvJson){.text = g_string_new(NULL), .first = TRUE}; }
 

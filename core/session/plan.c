@@ -18,11 +18,11 @@ static const FvNamedTensor *find_constant(const FvPlanParams *params, const char
 static int bind_constant(FvGraph *graph, FvValue *input, const FvTensor *given, FvError *err) {
   if (given->dtype != input->dtype)
     return fv_error_set(err, FV_ERR_INVALID, "input '%s' is %s, but the value given for it is %s", input->name, fv_dtype_name(input->dtype), fv_dtype_name(given->dtype));
-  FvTensor *constant = fv_arena_alloc(&graph->arena, sizeof *constant);
+  FvTensor *constant = fv_arena_object(&graph->arena, sizeof *constant);
   if (!constant) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   *constant = *given;
   fv_tensor_set_contiguous(constant);
-  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype) + 64);
+  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype));
   if (!constant->data) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_tensor_copy(constant, given, err);
   input->constant = constant;
@@ -62,10 +62,11 @@ static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
   if (result == 0 && plan->precision >= FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
+  if (result == 0 && !fv_graph_tighten(plan->graph)) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);
-  if (result == 0) result = fv_plan_compile(plan, err);
   if (result == 0 && fv_pool_reserve(plan->threads) < 0) plan->threads = 1; /* runs all the same */
+  if (result == 0) result = fv_plan_compile(plan, err);
   return result;
 }
 

@@ -26,6 +26,16 @@ CORE = {
 }
 # Above the core: who may include whose headers (public core headers are open to all).
 UPPER = {"plugins": [], "runner": ["plugins"], "tools": ["runner", "plugins"], "examples": []}
+# Among the elements: each folder stands for itself, on what all share. Of plugins/, others see what is shared only.
+PLUGINS = {
+    "common": [],
+    "detect": ["common"],
+    "overlay": ["common"],
+    "publish": ["common"],
+    "source": ["common"],
+    "decode": ["common"],
+    "encoded": ["common"],
+}
 FOREIGN_IN_CORE = re.compile(r"^(glib|gst/|gio/|json-glib|cairo|gdk)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 
@@ -51,6 +61,10 @@ def problems_above(root):
                 target = name.split("/")[0]
                 if kind == '"' and (target in CORE or (target in UPPER and target != part and target not in allowed)):
                     yield f"{path.relative_to(root)} includes \"{name}\": {part} may use public headers and {allowed or 'nothing else'}"
+                folder = path.relative_to(root / part).parts[0]
+                reach = [folder, *PLUGINS.get(folder, [])] if part == "plugins" and folder in PLUGINS else PLUGINS if part == "plugins" else ["common"]
+                if kind == '"' and "/" in name and target in PLUGINS and target not in reach:
+                    yield f"{path.relative_to(root)} includes \"{name}\": {part}/{folder} may use of plugins {', '.join(reach)}"
 
 
 def main():

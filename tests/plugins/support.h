@@ -7,8 +7,8 @@
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 
-#include "framemeta.h"
-#include "meta.h"
+#include "common/framemeta.h"
+#include "common/meta.h"
 
 static inline gchar *test_model(const gchar *name) {
   return g_build_filename(g_getenv("FOVEA_TEST_MODELS"), name, NULL);

@@ -6,10 +6,10 @@
 #include <glib/gstdio.h>
 #include <gst/allocators/gstdmabuf.h>
 
-#include "canvas.h"
-#include "engine.h"
-#include "modelcache.h"
-#include "stats.h"
+#include "overlay/canvas.h"
+#include "detect/engine.h"
+#include "detect/modelcache.h"
+#include "detect/stats.h"
 
 /* --- stats --- */
 
