@@ -12,9 +12,14 @@ typedef struct FvArena {
 
 void fv_arena_init(FvArena *arena);
 void fv_arena_finish(FvArena *arena);
-/* Zeroed memory aligned to 64 bytes, or NULL when memory is out. size 0 gives a valid pointer. */
+/* Behind everything that an arena hands out so many bytes may be read, whatever they are: kernels load whole vectors. */
+enum { FV_ARENA_SLACK = 64 };
+
+/* Zeroed memory aligned to 64 bytes, for numbers that kernels read, or NULL when memory is out. size 0 gives a valid pointer. */
 void *fv_arena_alloc(FvArena *arena, size_t size);
-/* The same for count elements; NULL when the product overflows. */
+/* The same aligned to 16 bytes, for structs: graphs are made of thousands of them. */
+void *fv_arena_object(FvArena *arena, size_t size);
+/* count elements, as an object; NULL when the product overflows. */
 void *fv_arena_array(FvArena *arena, size_t count, size_t size);
 /* A NUL-terminated copy of length bytes. */
 char *fv_arena_strndup(FvArena *arena, const char *text, size_t length);

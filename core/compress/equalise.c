@@ -64,11 +64,11 @@ static bool add_readers(const FvGraph *graph, const FvValue *value, Pair *pair) 
 /* A constant of its own for an input, so that other graphs keep theirs. */
 static int own(FvGraph *graph, FvNode *node, int input) {
   const FvTensor *old = node->inputs[input]->constant;
-  FvTensor *tensor = fv_arena_alloc(&graph->arena, sizeof *tensor);
+  FvTensor *tensor = fv_arena_object(&graph->arena, sizeof *tensor);
   size_t bytes = (size_t)fv_tensor_count(old) * sizeof(float);
   if (!tensor) return FV_ERR_NO_MEMORY;
   *tensor = *old;
-  tensor->data = fv_arena_alloc(&graph->arena, bytes + 64);
+  tensor->data = fv_arena_alloc(&graph->arena, bytes);
   if (!tensor->data) return FV_ERR_NO_MEMORY;
   memcpy(tensor->data, old->data, bytes);
   char *name = fv_arena_printf(&graph->arena, "%.900s/own%d", node->inputs[input]->name, graph->value_count);

@@ -67,7 +67,7 @@ static FvNode *add_node(Rewrite *it, const char *type, FvValue *data, FvValue *s
 }
 
 static int set_axis(Rewrite *it, FvNode *node, int axis) {
-  FvAttr *attr = fv_arena_alloc(&it->graph->arena, sizeof *attr);
+  FvAttr *attr = fv_arena_object(&it->graph->arena, sizeof *attr);
   if (!attr) return FV_ERR_NO_MEMORY;
   *attr = (FvAttr){.name = "axis", .kind = FV_ATTR_INT, .i = axis};
   node->attrs = attr;

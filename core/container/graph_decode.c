@@ -11,7 +11,7 @@
 #include "ir/names.h"
 #include "ir/op.h"
 
-enum { MAX_TEXTS = 4 * FV_MAX_VALUES, MAX_OPERATORS = 65536, MAX_ATTRIBUTES = 256, MAX_LIST = 1 << 24, SLACK = 64 };
+enum { MAX_TEXTS = 4 * FV_MAX_VALUES, MAX_OPERATORS = 65536, MAX_ATTRIBUTES = 256, MAX_LIST = 1 << 24 };
 
 typedef struct Operator {
   const FvOp *op;
@@ -25,7 +25,8 @@ typedef struct Decoder {
   int mentioned;      /* values that nodes named so far, with the inputs */
   int blocks_used;    /* blocks that tensors named so far */
   FvGraph *graph;
-  FvNames names;
+  FvNames names;      /* those that the file gives */
+  int marked;         /* of them look like made ones */
   const char **texts;
   uint32_t text_count;
   Operator *operators;
@@ -82,14 +83,21 @@ static int read_operators(Decoder *d) {
 
 /* --- tensors --- */
 
-static int read_shape(Decoder *d, const char *what, FvTensor *tensor) {
+/* Which tensor errors are about: made into words only then. */
+typedef struct Subject {
+  const char *kind, *name;
+} Subject;
+
+static int wrong(Decoder *d, int code, Subject what, const char *why) { return fv_error_set(d->err, code, "%s '%.96s' %s", what.kind, what.name, why); }
+
+static int read_shape(Decoder *d, Subject what, FvTensor *tensor) {
   int64_t count = 1;
   tensor->dtype = (FvDtype)fv_read_byte(&d->reader);
   tensor->rank = (int)fv_read_index(&d->reader, FV_MAX_RANK + 1);
   for (int i = 0; i < tensor->rank; i++) {
     uint64_t dim = fv_read_number(&d->reader);
     if (dim > (uint64_t)FV_MAX_DIM || !fv_mul_ok(count, (int64_t)dim, &count) || count > FV_MAX_ELEMENTS)
-      return fv_error_set(d->err, FV_ERR_LIMIT, "%s has more than %lld elements", what, (long long)FV_MAX_ELEMENTS);
+      return fv_error_set(d->err, FV_ERR_LIMIT, "%s '%.96s' has more than %lld elements", what.kind, what.name, (long long)FV_MAX_ELEMENTS);
     tensor->dims[i] = (int64_t)dim;
   }
   if (d->reader.failed || !fv_dtype_size(tensor->dtype)) return malformed(d, "tensors");
@@ -114,12 +122,12 @@ static int read_codebook(Decoder *d, FvStorage *storage) {
   return 0;
 }
 
-static int read_same(Decoder *d, const char *what, FvTensor *tensor) {
+static int read_same(Decoder *d, Subject what, FvTensor *tensor) {
   uint32_t index = fv_read_index(&d->reader, (uint32_t)d->weights.count);
   if (d->reader.failed) return malformed(d, "tensors");
   const FvTensor *other = d->weights.tensors[index].tensor;
   if (other->dtype != tensor->dtype || fv_tensor_count(other) != fv_tensor_count(tensor))
-    return fv_error_set(d->err, FV_ERR_FORMAT, "%s is said to be the same as a tensor of another size", what);
+    return wrong(d, FV_ERR_FORMAT, what, "is said to be the same as a tensor of another size");
   tensor->data = other->data;
   return 0;
 }
@@ -133,7 +141,7 @@ static int read_block(Decoder *d) {
 }
 
 /* Where the elements are, and how; they are decoded when all tensors are known. */
-static int read_storage(Decoder *d, const char *what, FvTensor *tensor) {
+static int read_storage(Decoder *d, Subject what, FvTensor *tensor) {
   FvStorage storage = {.form = (FvTensorStorage)fv_read_byte(&d->reader)};
   if (storage.form == FV_STORAGE_SAME) return read_same(d, what, tensor);
   int block = read_block(d);
@@ -147,15 +155,15 @@ static int read_storage(Decoder *d, const char *what, FvTensor *tensor) {
   if (!fv_storage_fits(&storage, tensor->dtype, d->weights.blocks[block].kind.width)) return malformed(d, "tensors");
   result = fv_weights_take(&d->weights, &d->graph->arena, tensor, &storage, block);
   if (result == FV_ERR_NO_MEMORY) return no_memory(d);
-  return result == 0 ? 0 : fv_error_set(d->err, FV_ERR_FORMAT, "%s does not lie where section 'weights' can hold it", what);
+  return result == 0 ? 0 : wrong(d, FV_ERR_FORMAT, what, "does not lie where section 'weights' can hold it");
 }
 
-static int read_tensor(Decoder *d, const char *what, FvTensor *tensor) {
+static int read_tensor(Decoder *d, Subject what, FvTensor *tensor) {
   *tensor = (FvTensor){0};
   int result = read_shape(d, what, tensor);
   if (result < 0) return result;
   if (fv_tensor_count(tensor)) return read_storage(d, what, tensor);
-  tensor->data = fv_arena_alloc(&d->graph->arena, SLACK);
+  tensor->data = fv_arena_alloc(&d->graph->arena, 1);
   return tensor->data ? 0 : no_memory(d);
 }
 
@@ -170,11 +178,9 @@ static int read_input(Decoder *d, FvValue *value) {
 }
 
 static int read_constant(Decoder *d, FvValue *value) {
-  char what[128];
-  snprintf(what, sizeof what, "constant '%.96s'", value->name);
   FvTensor *constant = make(d, 1, sizeof *constant);
   if (!constant) return no_memory(d);
-  int result = read_tensor(d, what, constant);
+  int result = read_tensor(d, (Subject){"constant", value->name}, constant);
   if (result < 0) return result;
   value->constant = constant;
   value->dtype = constant->dtype;
@@ -184,30 +190,53 @@ static int read_constant(Decoder *d, FvValue *value) {
   return 0;
 }
 
+static int defined_twice(Decoder *d, const char *name) { return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name); }
+
+enum { MADE_NAME = 16 };
+
+/* The mark and the number; snprintf would take longer than all else that is done for a value. */
+static const char *make_name(int number, char *text) {
+  char *at = text + MADE_NAME - 1;
+  *at = '\0';
+  do *--at = (char)('0' + number % 10);
+  while (number /= 10);
+  *--at = FV_FORMAT_MADE_NAME;
+  return at;
+}
+
 static int read_value(Decoder *d) {
-  char made[16];
+  char made[MADE_NAME];
   const char *name = read_text(d);
   unsigned kind = fv_read_byte(&d->reader);
   if (d->reader.failed || kind > FV_VALUE_CONSTANT) return malformed(d, "list of values");
-  if (!*name) {
-    snprintf(made, sizeof made, "%c%d", FV_FORMAT_MADE_NAME, d->graph->value_count);
-    name = made;
-  }
-  int result = fv_name_check(name, "value", d->err);
+  bool is_made = !*name;
+  int result = is_made ? 0 : fv_name_check(name, "value", d->err);
   if (result < 0) return result;
-  if (fv_names_find(&d->names, name)) return fv_error_set(d->err, FV_ERR_FORMAT, "value '%.128s' is defined twice", name);
+  if (is_made) name = make_name(d->graph->value_count, made);
+  else if (fv_names_find(&d->names, name)) return defined_twice(d, name);
   FvValue *value = fv_graph_add_value(d->graph, name);
-  if (!value || !fv_names_add(&d->names, value)) return no_memory(d);
+  if (!value || (!is_made && !fv_names_add(&d->names, value))) return no_memory(d);
+  d->marked += !is_made && *name == FV_FORMAT_MADE_NAME;
   value->is_input = kind == FV_VALUE_INPUT; /* to be found again when the inputs are listed */
   if (kind == FV_VALUE_INPUT) return read_input(d, value);
   return kind == FV_VALUE_CONSTANT ? read_constant(d, value) : 0;
+}
+
+/* Made names are unique but for those that the file gives and that look like them. They are not looked up otherwise: most values have one. */
+static int check_made_names(Decoder *d) {
+  for (int i = 0; i < d->graph->value_count; i++) {
+    const char *name = d->graph->values[i]->name;
+    FvValue *given = *name == FV_FORMAT_MADE_NAME ? fv_names_find(&d->names, name) : NULL;
+    if (given && given != d->graph->values[i]) return defined_twice(d, name);
+  }
+  return 0;
 }
 
 static int read_values(Decoder *d) {
   uint32_t count = fv_read_count(&d->reader, FV_MAX_VALUES);
   int result = 0;
   for (uint32_t i = 0; result == 0 && i < count; i++) result = read_value(d);
-  return result;
+  return result == 0 && d->marked ? check_made_names(d) : result;
 }
 
 /* --- nodes --- */
@@ -242,12 +271,10 @@ static int read_strings(Decoder *d, FvAttr *attr) {
 }
 
 static int read_attr_tensor(Decoder *d, FvAttr *attr) {
-  char what[128];
-  snprintf(what, sizeof what, "the tensor of attribute '%.64s'", attr->name);
   FvTensor *tensor = make(d, 1, sizeof *tensor);
   if (!tensor) return no_memory(d);
   attr->tensor = tensor;
-  return read_tensor(d, what, tensor);
+  return read_tensor(d, (Subject){"the tensor of attribute", attr->name}, tensor);
 }
 
 static int read_attribute(Decoder *d, FvAttr *attrs, int index) {

@@ -5,7 +5,7 @@
 
 #include "base/threads.h"
 
-enum { SLACK = 64, BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
+enum { BORROW_BYTES = 256 /* smaller tensors are copied */, PARALLEL_BYTES = 128 << 10 /* less is done before a thread wakes */ };
 
 static int no_memory(FvError *err) { return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory"); }
 
@@ -64,7 +64,7 @@ int fv_weights_take(FvWeightLoad *load, FvArena *arena, FvTensor *tensor, const 
   FvWeightTensor *it = &load->tensors[load->count];
   *it = (FvWeightTensor){tensor, *storage, use->taken, index, -1};
   const uint8_t *in_place = borrowed(load, it);
-  tensor->data = in_place ? (void *)(uintptr_t)in_place : fv_arena_alloc(arena, (size_t)(count * fv_dtype_size(tensor->dtype)) + SLACK);
+  tensor->data = in_place ? (void *)(uintptr_t)in_place : fv_arena_alloc(arena, (size_t)(count * fv_dtype_size(tensor->dtype)));
   if (!tensor->data) return FV_ERR_NO_MEMORY;
   if (use->last < 0) use->first = load->count;
   else load->tensors[use->last].next = load->count;
@@ -86,13 +86,17 @@ static int unpack_block(const FvWeightLoad *load, int index, const uint8_t *elem
   return 0;
 }
 
+/* The elements of the block are those of one tensor, as they are. */
+static bool is_whole(const FvWeightLoad *load, int index) {
+  const FvWeightTensor *first = &load->tensors[load->uses[index].first];
+  return first->next < 0 && first->storage.form == FV_STORAGE_PLAIN && first->tensor->dtype != FV_DTYPE_BOOL;
+}
+
 static int decode_block(const FvWeightLoad *load, int index, FvError *err) {
   const FvBlock *block = &load->blocks[index];
-  const FvWeightTensor *first = &load->tensors[load->uses[index].first];
   const uint8_t *in_place = fv_block_in_place(block, load->section.data);
   if (in_place) return unpack_block(load, index, in_place, err);
-  if (first->next < 0 && first->storage.form == FV_STORAGE_PLAIN && first->tensor->dtype != FV_DTYPE_BOOL)
-    return fv_block_decode(block, load->section.data, first->tensor->data, err);
+  if (is_whole(load, index)) return fv_block_decode(block, load->section.data, load->tensors[load->uses[index].first].tensor->data, err);
   uint8_t *elements = malloc((size_t)block->count * block->kind.width);
   int result = elements ? fv_block_decode(block, load->section.data, elements, err) : no_memory(err);
   if (result == 0) result = unpack_block(load, index, elements, err);
@@ -100,27 +104,96 @@ static int decode_block(const FvWeightLoad *load, int index, FvError *err) {
   return result;
 }
 
+/* What is decoded at once by one thread: a block, or some streams side by side. */
+typedef struct Part {
+  int block;      /* -1: streams */
+  int first, end; /* of the streams */
+} Part;
+
 typedef struct Job {
   const FvWeightLoad *load;
-  int *results; /* by block */
+  Part *parts;
+  FvDecoding *streams; /* of blocks that have one */
+  int *blocks;         /* theirs */
+  int *results;        /* by block */
+  int part_count, stream_count;
 } Job;
 
-static void run_part(void *arg, int part) {
-  const Job *job = arg;
-  job->results[part] = decode_block(job->load, part, NULL);
+static bool is_stream(const FvWeightLoad *load, int index) {
+  const FvBlock *block = &load->blocks[index];
+  return block->stream_count == 1 && block->kind.width == 1 && fv_coder_is_several((int)block->streams[0].coder, (size_t)block->count, (size_t)block->streams[0].size);
 }
 
-static int decode_all(const FvWeightLoad *load, FvError *err) {
-  Job job = {load, calloc((size_t)load->block_count + 1, sizeof *job.results)};
+/* Streams go together until they are an eighth of all of them. */
+static void cut(Job *job) {
+  const FvWeightLoad *load = job->load;
+  size_t all = 0, taken = 0;
+  for (int i = 0; i < load->block_count; i++) {
+    if (!is_stream(load, i)) {
+      job->parts[job->part_count++] = (Part){.block = i};
+      continue;
+    }
+    const FvBlock *block = &load->blocks[i];
+    const FvStream *stream = &block->streams[0];
+    void *data = is_whole(load, i) ? load->tensors[load->uses[i].first].tensor->data : malloc((size_t)block->count);
+    if (!data) { /* alone it may find some */
+      job->parts[job->part_count++] = (Part){.block = i};
+      continue;
+    }
+    job->blocks[job->stream_count] = i;
+    job->streams[job->stream_count++] =
+      (FvDecoding){.id = (int)stream->coder, .coded = load->section.data + stream->offset, .size = (size_t)stream->size, .shape = fv_block_shape(block), .data = data};
+    all += (size_t)block->count;
+  }
+  for (int i = 0, first = 0; i < job->stream_count; i++) {
+    taken += job->streams[i].shape.count;
+    if (taken < all / 8 && i + 1 < job->stream_count) continue;
+    job->parts[job->part_count++] = (Part){-1, first, i + 1};
+    first = i + 1;
+    taken = 0;
+  }
+}
+
+static void run_part(void *arg, int index) {
+  const Job *job = arg;
+  const Part *part = &job->parts[index];
+  if (part->block >= 0) {
+    job->results[part->block] = decode_block(job->load, part->block, NULL);
+    return;
+  }
+  fv_coder_decode_several(job->streams + part->first, (size_t)(part->end - part->first));
+  for (int i = part->first; i < part->end; i++) {
+    FvDecoding *stream = &job->streams[i];
+    int block = job->blocks[i];
+    job->results[block] = stream->result;
+    if (is_whole(job->load, block)) continue;
+    if (stream->result == 0) job->results[block] = unpack_block(job->load, block, stream->data, NULL);
+    free(stream->data);
+  }
+}
+
+static int run_all(Job *job, FvError *err) {
+  const FvWeightLoad *load = job->load;
   int result = 0;
-  if (!job.results) return no_memory(err);
+  cut(job);
   if (load->section.size >= PARALLEL_BYTES) fv_pool_reserve_some();
-  fv_pool_run(load->block_count, run_part, &job);
+  fv_pool_run(job->part_count, run_part, job);
   for (int i = 0; result == 0 && i < load->block_count; i++)
-    if (job.results[i] < 0) { /* once more for the words: parts cannot share one error */
+    if (job->results[i] < 0) { /* once more for the words: parts cannot share one error */
       result = decode_block(load, i, err);
       fv_error_prefix(err, "section 'weights', block %d", i);
     }
+  return result;
+}
+
+static int decode_all(const FvWeightLoad *load, FvError *err) {
+  size_t count = (size_t)load->block_count + 1;
+  Job job = {.load = load, .parts = calloc(count, sizeof *job.parts), .streams = calloc(count, sizeof *job.streams), .blocks = calloc(count, sizeof *job.blocks),
+             .results = calloc(count, sizeof *job.results)};
+  int result = job.parts && job.streams && job.blocks && job.results ? run_all(&job, err) : no_memory(err);
+  free(job.parts);
+  free(job.streams);
+  free(job.blocks);
   free(job.results);
   return result;
 }

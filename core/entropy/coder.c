@@ -26,7 +26,7 @@ static const struct {
   double fixed_ns, element_ns, coded_byte_ns; /* fitted to bench/coders.c on the machine of docs/compression.md */
 } coders[FV_CODER_COUNT] = {
   [FV_CODER_NONE] = {"none", none_encode, none_decode, 0, 0.05, 0},
-  [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 4000, 0, 2.8},
+  [FV_CODER_HUFFMAN] = {"huffman", fv_huffman_encode, fv_huffman_decode, 1000, 1, 0.3},
   [FV_CODER_RANGE] = {"range", fv_range_encode, fv_range_decode, 1500, 11, 32},
   [FV_CODER_RANS] = {"rans", fv_rans_encode, fv_rans_decode, 600, 2.4, 0},
   [FV_CODER_LZ77] = {"lz77", fv_lz77_encode, fv_lz77_decode, 4000, 3, 0},
@@ -90,6 +90,22 @@ int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, v
   int rc = coders[id].decode(coded, size, shape, data, err);
   if (rc < 0) fv_error_prefix(err, "%s stream of %zu bytes for %zu elements", coders[id].name, size, shape.count);
   return rc;
+}
+
+bool fv_coder_is_several(int id, size_t count, size_t size) { return id == FV_CODER_HUFFMAN && count <= FV_CODER_MAX_COUNT && fv_huffman_is_long(size, count); }
+
+void fv_coder_decode_several(FvDecoding *jobs, size_t count) {
+  size_t first = 0;
+  while (first < count) {
+    size_t end = first;
+    while (end < count && fv_coder_is_several(jobs[end].id, jobs[end].shape.count, jobs[end].size)) end++;
+    if (end > first) fv_huffman_decode_several(jobs + first, end - first);
+    if (end < count) {
+      FvDecoding *job = &jobs[end++];
+      job->result = fv_coder_decode(job->id, job->coded, job->size, job->shape, job->data, NULL);
+    }
+    first = end;
+  }
 }
 
 double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size) {

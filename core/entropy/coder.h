@@ -57,6 +57,20 @@ int fv_coder_encode(FvCoderId id, const void *data, FvCodeShape shape, FvBytes *
  * id; data's contents are then undefined. A stream that decodes is not thereby the right one: that is what the container's hash tree is for. */
 int fv_coder_decode(int id, const void *coded, size_t size, FvCodeShape shape, void *data, FvError *err);
 
+/* A stream to decode among others. */
+typedef struct FvDecoding {
+  int id;
+  const void *coded;
+  size_t size;
+  FvCodeShape shape;
+  void *data;
+  int result; /* out: of fv_coder_decode */
+} FvDecoding;
+/* Is this stream decoded faster side by side with others? */
+bool fv_coder_is_several(int id, size_t count, size_t size);
+/* fv_coder_decode of each, in any order and without words about what fails. Neighbours of which that holds are decoded side by side. */
+void fv_coder_decode_several(FvDecoding *jobs, size_t count);
+
 /* Expected nanoseconds on one thread of the machine that docs/compression.md names, without SIMD: a fixed model, so that the same input
  * gives the same file everywhere. */
 double fv_coder_decode_ns(FvCoderId id, size_t count, size_t coded_size);

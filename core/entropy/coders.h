@@ -7,6 +7,10 @@
 
 int fv_huffman_encode(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError *err);
 int fv_huffman_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err);
+/* Codes are so long that streams are best decoded side by side. */
+bool fv_huffman_is_long(size_t size, size_t count);
+/* Sets result in each. */
+void fv_huffman_decode_several(FvDecoding *jobs, size_t count);
 int fv_range_encode(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError *err);
 int fv_range_decode(const uint8_t *coded, size_t size, FvCodeShape shape, uint8_t *data, FvError *err);
 int fv_rans_encode(const uint8_t *data, FvCodeShape shape, FvBytes *out, FvError *err);

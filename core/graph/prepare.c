@@ -61,10 +61,10 @@ static int allocate_outputs(Folding *fold, const FvNode *node, FvTensor **out) {
   for (int i = 0; i < node->output_count; i++) {
     const FvValue *value = node->outputs[i];
     if (!value) continue;
-    out[i] = fv_arena_alloc(arena, sizeof **out);
+    out[i] = fv_arena_object(arena, sizeof **out);
     if (!out[i]) return fv_error_set(fold->err, FV_ERR_NO_MEMORY, "out of memory");
     *out[i] = tensor_of(value);
-    out[i]->data = fv_arena_alloc(arena, (size_t)elements(value) * fv_dtype_size(value->dtype) + 64);
+    out[i]->data = fv_arena_alloc(arena, (size_t)elements(value) * fv_dtype_size(value->dtype));
     if (!out[i]->data) return fv_error_set(fold->err, FV_ERR_NO_MEMORY, "out of memory");
   }
   return 0;
@@ -164,7 +164,10 @@ int fv_graph_prepare(FvGraph *graph, FvError *err) {
     result = prepare_node(&fold, node);
     if (result < 0) fv_error_prefix(fold.err, "node '%.128s' (%s)", fv_node_label(node), node->op->name);
   }
-  if (result == 0) sweep(graph);
+  if (result == 0) {
+    sweep(graph);
+    fv_graph_compact(graph);
+  }
   return result;
 }
 

@@ -13,16 +13,15 @@ typedef struct Budget {
   bool exhausted;
 } Budget;
 
-enum { STRUCTURE_BYTES = 512 << 20, SLACK = 64, SMALL = 256 };
+enum { STRUCTURE_BYTES = 512 << 20, SMALL = 256 };
 
 static void *budget_alloc(void *data, size_t size) {
   Budget *budget = data;
-  size_t cost = size < SMALL ? SMALL : size + SLACK;
+  size_t cost = size < SMALL ? SMALL : size;
   budget->exhausted |= cost > budget->left;
   if (budget->exhausted) return NULL;
   budget->left -= cost;
-  /* Kernels may read 64 bytes behind a tensor; only large blocks are ever borrowed as one. */
-  return fv_arena_alloc(budget->arena, size < SMALL ? size : size + SLACK);
+  return size < SMALL ? fv_arena_object(budget->arena, size) : fv_arena_alloc(budget->arena, size); /* large: may be borrowed as a tensor's elements */
 }
 
 static void budget_free(void *data, void *pointer) {

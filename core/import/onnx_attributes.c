@@ -40,7 +40,7 @@ static int read_strings(FvImporter *in, const Onnx__AttributeProto *proto, FvAtt
 static int read_tensor(FvImporter *in, const Onnx__AttributeProto *proto, FvAttr *attr) {
   char where[96];
   snprintf(where, sizeof where, "the tensor of attribute '%.64s'", attr->name);
-  FvTensor *tensor = fv_arena_alloc(&in->graph->arena, sizeof *tensor);
+  FvTensor *tensor = fv_arena_object(&in->graph->arena, sizeof *tensor);
   if (!tensor) return fv_onnx_no_memory(in);
   if (!proto->t) return fv_error_set(in->err, FV_ERR_FORMAT, "%s is missing", where);
   attr->kind = FV_ATTR_TENSOR;

@@ -25,7 +25,7 @@ static int read_initialiser(FvImporter *in, const Onnx__TensorProto *proto) {
   int result = define(in, proto->name, "initialiser", &value);
   if (result == 0) result = fv_onnx_read_tensor(in, proto, where, &tensor);
   if (result < 0) return result;
-  FvTensor *constant = fv_arena_alloc(&in->graph->arena, sizeof *constant);
+  FvTensor *constant = fv_arena_object(&in->graph->arena, sizeof *constant);
   if (!constant) return fv_onnx_no_memory(in);
   *constant = tensor;
   value->constant = constant;

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "import/onnx_internal.h"
 
-enum { BORROW_BYTES = 256, SLACK = 64 }; /* smaller tensors are copied, so that the bytes behind them may be read */
+enum { BORROW_BYTES = 256 }; /* smaller tensors are copied: they are not aligned as kernels like it */
 
 /* TensorProto.DataType. */
 enum {
@@ -57,7 +57,7 @@ static int wrong_length(FvImporter *in, const char *where, const FvTensor *tenso
 }
 
 static int allocate(FvImporter *in, FvTensor *tensor, size_t bytes) {
-  tensor->data = fv_arena_alloc(&in->graph->arena, bytes + SLACK);
+  tensor->data = fv_arena_alloc(&in->graph->arena, bytes);
   return tensor->data ? 0 : fv_onnx_no_memory(in);
 }
 

@@ -38,12 +38,14 @@ typedef struct FvValue {
   FvDtype dtype;
   int rank; /* -1 until inferred */
   int64_t dims[FV_MAX_RANK]; /* -1 for a dimension that the file leaves open */
-  bool dynamic;     /* dims[0] is an upper bound; the true length is known after running */
   const FvTensor *constant; /* row-major data in the arena (or in the model's file), or NULL */
   FvNode *producer; /* NULL for inputs and constants */
+  FvNode *user;     /* a node that named it when uses were counted, or NULL: no more than a hint */
   int use_count;    /* node inputs that name it, plus one when it is a graph output; see fv_graph_count_uses */
-  bool is_input, is_output;
   int slot;         /* scratch number for the pass or plan at work */
+  int index;        /* in the graph's values */
+  bool is_input, is_output;
+  bool dynamic;     /* dims[0] is an upper bound; the true length is known after running */
 } FvValue;
 
 struct FvNode {
@@ -62,7 +64,8 @@ struct FvNode {
 };
 
 typedef struct FvGraph {
-  FvArena arena;
+  FvArena arena;     /* numbers, params, names */
+  FvArena structure; /* values, nodes and their lists */
   FvNode **nodes; /* topological order after fv_graph_sort */
   int node_count, node_capacity;
   FvValue **values;
@@ -73,8 +76,11 @@ typedef struct FvGraph {
 
 FvGraph *fv_graph_create(void);
 void fv_graph_destroy(FvGraph **graph);
-/* A deep copy of structure; constant data is shared with (and must not outlive) the source. */
+/* A deep copy of structure; names, attributes and constants are shared with (and must not outlive) the source. */
 FvGraph *fv_graph_clone(const FvGraph *graph);
+
+/* Drops what fv_graph_compact drops and gives its memory back: values and nodes move. False when memory is out; the graph is whole all the same. */
+bool fv_graph_tighten(FvGraph *graph);
 
 /* Building. All return NULL when memory or a limit is exhausted. Names are copied. */
 FvValue *fv_graph_add_value(FvGraph *graph, const char *name);
@@ -90,6 +96,8 @@ bool fv_graph_add_output(FvGraph *graph, FvValue *value);
 int fv_graph_sort(FvGraph *graph, FvError *err);
 /* Recounts use_count. */
 void fv_graph_count_uses(FvGraph *graph);
+/* Drops dead nodes, and values that no node, input or output names; numbers the others anew. Takes FvValue.slot, and counts uses. */
+void fv_graph_compact(FvGraph *graph);
 /* Makes every user of `from` use `to` instead and moves the use counts. A graph output moves too and keeps its name (the values swap
  * names), unless `to` is itself a graph input or output: callers know both by name, so `from` then stays an output. */
 void fv_graph_replace_uses(FvGraph *graph, FvValue *from, FvValue *to);
@@ -99,6 +107,10 @@ void fv_graph_replace_uses(FvGraph *graph, FvValue *from, FvValue *to);
 int fv_graph_prepare(FvGraph *graph, FvError *err);
 /* On a prepared graph: replaces whatever has constant inputs only, DequantizeLinear too. */
 int fv_graph_fold_constants(FvGraph *graph, FvError *err);
+
+/* Nodes that name equal constants of at most so many bytes name the same one afterwards; graph outputs stay what they are. The others are left for fv_graph_compact. False when
+ * memory is out. */
+bool fv_graph_share_constants(FvGraph *graph, size_t most_bytes);
 
 /* The node's name, or "Conv -> output_name" when it has none; in the graph's arena or static. */
 const char *fv_node_label(const FvNode *node);

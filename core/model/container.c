@@ -68,7 +68,7 @@ static int read_description(FvModel *model, const FvEnvelope *envelope, const vo
   if (plain.size > (size_t)FV_MAX_CONFIG_BYTES || memchr(plain.data, 0, plain.size))
     result = fv_error_set(err, FV_ERR_FORMAT, "section 'description' is not text of at most %lld bytes", (long long)FV_MAX_CONFIG_BYTES);
   char *text = result == 0 ? fv_arena_strndup(arena, (const char *)plain.data, plain.size) : NULL;
-  FvModelPair *pair = text ? fv_arena_alloc(arena, sizeof *pair) : NULL;
+  FvModelPair *pair = text ? fv_arena_object(arena, sizeof *pair) : NULL;
   if (result == 0 && !pair) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) {
     *pair = (FvModelPair){"fovea.description", text};
@@ -96,7 +96,8 @@ const char *fv_entropy_coder(int index) {
   return NULL;
 }
 
-#define DECODE_NS_EACH 3.0   /* of an element of the weights */
+enum { SHARED_BYTES = 1 }; /* equal constants of this size become one: zero points. Scales are written in fewer bytes each by itself */
+#define DECODE_NS_EACH 1.3   /* of an element of the weights */
 #define DECODE_NS_TEXT 500e3 /* of graph and description each: they are small, and half of their bytes is worth it */
 
 static double decode_limit(const FvModel *model, const FvContainerParams *params) {
@@ -127,7 +128,8 @@ static int save_graph(Saving *saving) {
   FvGraph *graph = fv_graph_clone(model->prepared ? model->prepared : model->file.graph);
   if (!graph) return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
   FvGraphHead head = {model->file.producer, model->file.opset};
-  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
+  int result = fv_graph_share_constants(graph, SHARED_BYTES) ? 0 : fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
+  if (result == 0) result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
   fv_graph_destroy(&graph);
   return result;
 }

@@ -43,7 +43,7 @@ void fv_model_destroy(FvModel **place) {
   *place = NULL;
   if (atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) > 1) return;
   fv_description_finish(&model->description);
-  fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
+  if (model->prepared != model->file.graph) fv_graph_destroy(&model->prepared); /* borrows from the file's graph */
   fv_graph_destroy(&model->file.graph);
   fv_model_destroy(&model->lender);
   pthread_mutex_destroy(&model->hashing);
@@ -75,8 +75,9 @@ static int parse(FvModel *model, const void *data, size_t size, const FvModelPar
   return result;
 }
 
+/* The graph of a container has its constants folded and its dimensions fixed: there is nothing to see of it beside the prepared one. */
 static int prepare(FvModel *model, const FvModelParams *params, FvError *err) {
-  model->prepared = fv_graph_clone(model->file.graph);
+  model->prepared = model->is_container ? model->file.graph : fv_graph_clone(model->file.graph);
   if (!model->prepared) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_graph_prepare(model->prepared, err);
   if (result < 0 && params && params->input_shape_count > 0) fv_error_prefix(err, "with the input shape given");
@@ -84,9 +85,9 @@ static int prepare(FvModel *model, const FvModelParams *params, FvError *err) {
 }
 
 static int build(FvModel *model, const FvModelParams *params, const FvModelConfig *config, FvError *err) {
-  FvPreprocess size;
+  FvPreprocess size = {0};
   bool any_shape_input;
-  int result = fv_model_config_size(model, config, &size, err);
+  int result = fv_model_has_open_size(model) ? fv_model_config_size(model, config, &size, err) : 0;
   if (result < 0) return result; /* names the configuration file */
   result = fv_model_set_shapes(model, params, &size, err);
   if (result == 0) result = fv_model_find_shape_inputs(model, &any_shape_input, err);

@@ -32,7 +32,7 @@ struct FvModel {
   bool is_container;   /* a .fovea file */
   void *bytes;         /* what file.graph borrows from, or NULL */
   FvModelFile file;    /* file.graph: sorted, with the caller's input shapes, otherwise as it was read */
-  FvGraph *prepared;   /* shapes known and constants folded; NULL while an input that decides shapes has no value */
+  FvGraph *prepared;   /* shapes known and constants folded; of a container file.graph itself. NULL while an input that decides shapes has no value */
   bool *shape_inputs;  /* by input index */
   FvDescription description;
   FvError describe_error; /* code 0: the family is known */
@@ -49,6 +49,8 @@ void fv_model_mark_file(FvModel *model);
 void fv_model_hash_bytes(FvModel *model, const void *data, size_t size);
 
 /* Steps of opening, in order. Each names the place in its error. */
+/* Does the picture that the model takes have dimensions that the file leaves open? */
+bool fv_model_has_open_size(const FvModel *model);
 /* Writes the caller's shapes, and the size that the description asks for, into the inputs of model->file.graph. */
 int fv_model_set_shapes(FvModel *model, const FvModelParams *params, const FvPreprocess *size, FvError *err);
 /* Fills shape_inputs; true through *any when there is one. */

@@ -38,6 +38,13 @@ static FvValue *picture_input(const FvGraph *graph) {
   return NULL;
 }
 
+bool fv_model_has_open_size(const FvModel *model) {
+  const FvValue *picture = picture_input(model->file.graph);
+  for (int d = 1; picture && d < picture->rank; d++)
+    if (picture->dims[d] < 0) return true;
+  return false;
+}
+
 int fv_model_set_shapes(FvModel *model, const FvModelParams *params, const FvPreprocess *size, FvError *err) {
   FvGraph *graph = model->file.graph;
   for (int i = 0; params && i < params->input_shape_count; i++) {

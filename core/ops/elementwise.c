@@ -25,7 +25,7 @@ int fv_infer_not_dynamic(const FvNode *node, FvInfer *infer) {
 
 int fv_infer_reference_only(FvNode *node, FvInfer *infer) {
   if (node->op->kind == FV_OP_OTHER) return 0;
-  FvOp *op = fv_arena_alloc(&infer->graph->arena, sizeof *op);
+  FvOp *op = fv_arena_object(&infer->graph->arena, sizeof *op);
   if (!op) return fv_error_set(infer->err, FV_ERR_NO_MEMORY, "out of memory");
   *op = *node->op;
   op->kind = FV_OP_OTHER;

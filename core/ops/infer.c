@@ -4,7 +4,7 @@
 #include "base/strided.h"
 
 void *fv_infer_params(FvNode *node, FvInfer *infer, size_t size) {
-  node->params = fv_arena_alloc(&infer->graph->arena, size);
+  node->params = fv_arena_object(&infer->graph->arena, size);
   if (!node->params) fv_error_set(infer->err, FV_ERR_NO_MEMORY, "out of memory");
   return node->params;
 }

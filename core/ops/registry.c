@@ -46,6 +46,6 @@ static bool in_domain(const FvOp *op, const char *domain) {
 const FvOp *fv_op_find(const char *domain, const char *name) {
   for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
     for (const FvOp *op = families[f]; op->name; op++)
-      if (strcmp(op->name, name) == 0 && in_domain(op, domain)) return op;
+      if (*op->name == *name && strcmp(op->name, name) == 0 && in_domain(op, domain)) return op;
   return NULL;
 }

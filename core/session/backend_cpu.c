@@ -9,6 +9,7 @@
 
 enum {
   SMALL_STEP_NS = 6000, /* below this a part is not worth waking a thread for */
+  MAX_PACKED_INPUTS = 16,
   ALIGNMENT = 64, SLACK = 256 /* kernels may read a little past the end */
 };
 
@@ -56,10 +57,10 @@ static int cpu_prepare(FvPlan *plan, FvStep *step, const FvKernelQuery *query, F
   if (kernel->flags & FV_KERNEL_PARALLEL) step->parts = choose_parts(plan, step, query);
   if (kernel->packed_size) {
     size_t bytes = kernel->packed_size(query);
-    step->packed = fv_arena_alloc(&plan->arena, bytes + 64);
+    step->packed = fv_arena_alloc(&plan->arena, bytes);
     if (!step->packed) return fv_error_set(err, FV_ERR_NO_MEMORY, "node '%s': no memory for %zu bytes of packed weights", fv_node_label(step->node), bytes);
-    kernel->pack(query, step->packed);
     plan->packed_bytes += (int64_t)bytes;
+    if (query->node->input_count > MAX_PACKED_INPUTS) kernel->pack(query, step->packed); /* else in cpu_finish */
   }
   if (kernel->scratch_size) step->scratch_bytes = (kernel->scratch_size(query) + 127) / 64 * 64;
   int64_t scratch = (int64_t)step->scratch_bytes * step->parts;
@@ -88,8 +89,20 @@ static int64_t weight_bytes(const FvPlan *plan) {
   return bytes;
 }
 
+/* Weights of one step: steps have nothing in common, so that threads share them. */
+static void pack_step(void *arg, int index) {
+  const FvPlan *plan = arg;
+  const FvStep *step = &plan->steps[index];
+  const FvTensor *in[MAX_PACKED_INPUTS], *out[MAX_PACKED_INPUTS];
+  if (!step->packed || step->node->input_count > MAX_PACKED_INPUTS) return;
+  for (int i = 0; i < step->node->input_count; i++) in[i] = fv_plan_tensor(plan, step->in[i]);
+  for (int i = 0; i < step->node->output_count && i < MAX_PACKED_INPUTS; i++) out[i] = fv_plan_tensor(plan, step->out[i]);
+  ((const FvKernel *)step->kernel)->pack(&(FvKernelQuery){step->node, in, out}, step->packed);
+}
+
 static int cpu_finish(FvPlan *plan, FvError *err) {
   (void)err;
+  fv_pool_run(plan->step_count, pack_step, plan);
   plan->instructions = instructions_used(plan);
   plan->weight_bytes = weight_bytes(plan);
   plan->session_bytes = plan->arena_bytes + plan->scratch_bytes;

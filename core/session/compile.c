@@ -48,14 +48,14 @@ static const void *select_kernel(const FvPlan *plan, const FvStep *step, Query *
 
 /* One step that copies slot `from` into slot `to`. */
 static int add_copy_step(FvPlan *plan, int from, int to, const char *name, Query *query, FvError *err) {
-  FvNode *node = fv_arena_alloc(&plan->arena, sizeof *node);
+  FvNode *node = fv_arena_object(&plan->arena, sizeof *node);
   const FvOp *op = fv_op_find("fovea", "Copy");
   FvValue **values = fv_arena_array(&plan->arena, 2, sizeof *values);
   FvStep *step = node && op && values ? add_step(plan, node, 1, 1) : NULL;
   if (!step) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
   for (int i = 0; i < 2; i++) {
     const FvTensor *tensor = fv_plan_tensor(plan, i ? to : from);
-    if (!(values[i] = fv_arena_alloc(&plan->arena, sizeof **values))) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
+    if (!(values[i] = fv_arena_object(&plan->arena, sizeof **values))) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while compiling");
     *values[i] = (FvValue){.name = name, .dtype = tensor->dtype, .rank = tensor->rank, .slot = i ? to : from};
     memcpy(values[i]->dims, tensor->dims, sizeof tensor->dims);
   }

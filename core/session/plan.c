@@ -18,11 +18,11 @@ static const FvNamedTensor *find_constant(const FvPlanParams *params, const char
 static int bind_constant(FvGraph *graph, FvValue *input, const FvTensor *given, FvError *err) {
   if (given->dtype != input->dtype)
     return fv_error_set(err, FV_ERR_INVALID, "input '%s' is %s, but the value given for it is %s", input->name, fv_dtype_name(input->dtype), fv_dtype_name(given->dtype));
-  FvTensor *constant = fv_arena_alloc(&graph->arena, sizeof *constant);
+  FvTensor *constant = fv_arena_object(&graph->arena, sizeof *constant);
   if (!constant) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   *constant = *given;
   fv_tensor_set_contiguous(constant);
-  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype) + 64);
+  constant->data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(given) * fv_dtype_size(given->dtype));
   if (!constant->data) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_tensor_copy(constant, given, err);
   input->constant = constant;
@@ -61,16 +61,18 @@ static int record_ends(FvPlan *plan, FvError *err) {
 static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
+  if (result == 0 && plan->precision >= FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
   if (result == 0 && plan->precision == FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
+  if (result == 0 && !fv_graph_tighten(plan->graph)) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);
-  if (result == 0) result = fv_plan_compile(plan, err);
   if (result == 0 && fv_pool_reserve(plan->threads) < 0) plan->threads = 1; /* runs all the same */
+  if (result == 0) result = fv_plan_compile(plan, err);
   return result;
 }
 
 int fv_plan_params_check(const FvPlanParams *params, FvError *err) {
-  if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
+  if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16_ARITHMETIC) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
   if (params->threads >= 0 && params->threads <= FV_MAX_THREADS) return 0;
   return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
 }
@@ -139,7 +141,8 @@ void fv_plan_destroy(FvPlan **plan) {
   free(old);
 }
 
-static const char *const precisions[] = {[FV_PRECISION_AUTO] = "auto", [FV_PRECISION_FP32] = "fp32", [FV_PRECISION_FP16] = "fp16"};
+static const char *const precisions[] = {[FV_PRECISION_AUTO] = "auto", [FV_PRECISION_FP32] = "fp32", [FV_PRECISION_FP16] = "fp16",
+                                         [FV_PRECISION_FP16_ARITHMETIC] = "fp16-arithmetic"};
 enum { PRECISIONS = sizeof precisions / sizeof precisions[0] };
 
 int fv_precision_from_name(const char *name) {

@@ -43,7 +43,7 @@ static int texel_ways(FvVkConvWay *ways) {
 /* Real GPUs: shared memory where a tile is used often enough, of a size that still makes enough work-groups; else registers alone. */
 static int storage_ways(const FvVkConv *c, FvVkConvWay *ways) {
   int64_t pixels = c->y.n * c->y.h * c->y.w, results = pixels * c->outputs * c->group, depth = c->channels * c->window.kh * c->window.kw;
-  int32_t step = c->channels >= 16 ? 16 : c->channels > 4 ? 8 : 4;
+  int32_t step = c->channels >= 16 ? 16 : (int32_t)(c->channels + 3) / 4 * 4;
   FvVkConvWay wide = shared(8, 8, 8, 2, step), middle = shared(8, 8, 4, 1, step), many = shared(16, 8, 4, 2, step), registers = alone(FV_SHADER_CONV_4X8, 0);
   bool reuses = depth >= 16 && c->outputs >= 16 && pixels >= 32;
   FvVkConvWay best = !reuses ? registers : results / 64 >= GPU_INVOCATIONS && c->outputs >= 48 ? wide : results / 16 >= GPU_INVOCATIONS / 4 ? middle : registers;
@@ -56,7 +56,17 @@ static int storage_ways(const FvVkConv *c, FvVkConvWay *ways) {
   return count;
 }
 
-int fv_vk_conv_ways(const FvVkDevice *device, bool texel, const FvVkConv *c, FvVkConvWay ways[FV_VK_MAX_WAYS]) {
+/* Puts the same ways with arithmetic in fp16 before those found, or behind them. */
+static int add_arithmetic(FvVkConvWay *ways, int count, bool first) {
+  if (count * 2 > FV_VK_MAX_WAYS) count = FV_VK_MAX_WAYS / 2;
+  for (int i = 0; i < count; i++) {
+    ways[count + i] = ways[i];
+    ways[first ? i : count + i].arithmetic = true;
+  }
+  return count * 2;
+}
+
+static int found_ways(const FvVkDevice *device, bool texel, const FvVkConv *c, FvVkConvWay ways[FV_VK_MAX_WAYS]) {
   if (c->outputs <= 4) { /* their weights are packed by fours */
     ways[0] = alone(FV_SHADER_CONV_4X4, 0);
     return 1;
@@ -68,9 +78,15 @@ int fv_vk_conv_ways(const FvVkDevice *device, bool texel, const FvVkConv *c, FvV
   return kept;
 }
 
+int fv_vk_conv_ways(const FvVkDevice *device, bool texel, FvVkForm form, FvVkArithmetic arithmetic, const FvVkConv *c, FvVkConvWay ways[FV_VK_MAX_WAYS]) {
+  int count = found_ways(device, texel, c, ways);
+  bool takes_arithmetic = form == FV_VK_HALF && arithmetic != FV_VK_IN_FULL && (!fv_vk_conv_keeps_full(c) || fv_vk_wish("arithmetic"));
+  return takes_arithmetic ? add_arithmetic(ways, count, arithmetic == FV_VK_IN_HALF) : count;
+}
+
 FvVkConvWay fv_vk_conv_way(const FvVkEmit *emit, const FvVkConv *c) {
   FvVkConvWay ways[FV_VK_MAX_WAYS];
-  int count = fv_vk_conv_ways(emit->device, emit->texel, c, ways);
+  int count = fv_vk_conv_ways(emit->device, emit->texel, emit->form, emit->arithmetic, c, ways);
   int chosen = emit->way ? emit->way - 1 : fv_vk_tuned(emit->device->tunings, fv_vk_tuning_key(c, emit->form, emit->texel, ways, count));
   return ways[chosen >= 0 && chosen < count ? chosen : 0];
 }

@@ -160,6 +160,7 @@ static GType precision_get_type(void) {
   static const GEnumValue values[] = {{FV_PRECISION_AUTO, "fp16 on GPUs, fp32 on the CPU and on software devices", "auto"},
                                       {FV_PRECISION_FP32, "32-bit floats", "fp32"},
                                       {FV_PRECISION_FP16, "16-bit floats in memory, sums of 32 bits; the CPU computes in fp32", "fp16"},
+                                      {FV_PRECISION_FP16_ARITHMETIC, "16-bit floats in memory and in sums of a few products; the CPU computes in fp32", "fp16-arithmetic"},
                                       {0, NULL, NULL}};
   static gsize type;
   if (g_once_init_enter(&type))

@@ -27,7 +27,7 @@ static FvValue *other_than_number(const FvNode *node, double value) {
 /* Replaces mul by one unary node on x. */
 static int replace(FvGraph *graph, FvNode *mul, FvValue *x, FvActivation activation) {
   const FvOp *op = fv_op_find(NULL, "Relu");
-  FvUnaryParams *params = fv_arena_alloc(&graph->arena, sizeof *params);
+  FvUnaryParams *params = fv_arena_object(&graph->arena, sizeof *params);
   if (!op || !params) return -1;
   *params = (FvUnaryParams){.type = FV_UNARY_ACTIVATION, .activation = activation};
   mul->op = op;

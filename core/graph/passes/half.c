@@ -88,7 +88,7 @@ static FvValue *form_of(Halver *h, FvValue *value, bool half) {
 static FvValue *half_constant(Halver *h, const FvValue *value) {
   FvTensor half = *value->constant;
   half.dtype = FV_DTYPE_F16;
-  half.data = fv_arena_alloc(&h->graph->arena, (size_t)fv_tensor_count(&half) * fv_dtype_size(half.dtype) + 64);
+  half.data = fv_arena_alloc(&h->graph->arena, (size_t)fv_tensor_count(&half) * fv_dtype_size(half.dtype));
   if (!half.data || fv_tensor_copy(&half, value->constant, NULL) < 0) return NULL;
   const char *name = fv_arena_printf(&h->graph->arena, "%s as f16", value->name);
   return name ? fv_graph_add_constant(h->graph, name, &half, false) : NULL;

@@ -77,7 +77,7 @@ FvNode *fv_integers_node(FvIntegers *in, const char *domain, const char *op, con
   if (!node) return NULL;
   for (int i = 0; i < count; i++) {
     node->inputs[i] = inputs[i];
-    inputs[i]->use_count++;
+    fv_integers_uses(node, inputs[i]);
   }
   node->outputs[0] = output;
   output->producer = node;
@@ -97,7 +97,7 @@ int fv_integers_become(FvIntegers *in, FvNode *node, const char *domain, const c
   FvValue **own = fv_arena_array(&in->graph->arena, (size_t)count + 1, sizeof *own);
   if (!found || !own) return fv_integers_no_memory(in);
   for (int i = 0; i < count; i++)
-    if ((own[i] = inputs[i])) own[i]->use_count++;
+    if ((own[i] = inputs[i])) fv_integers_uses(node, own[i]);
   for (int i = 0; i < node->input_count; i++)
     if (node->inputs[i]) node->inputs[i]->use_count--;
   node->op = found;

@@ -35,6 +35,10 @@ int fv_integers_no_memory(FvIntegers *in);
 FvValue *fv_integers_value(FvIntegers *in, const FvValue *like, FvDtype dtype);
 FvValue *fv_integers_constant(FvIntegers *in, FvDtype dtype, int rank, const int64_t *dims, const void *data);
 FvNode *fv_integers_node(FvIntegers *in, const char *domain, const char *op, const char *name, int count, FvValue *const *inputs, FvValue *output);
+static inline void fv_integers_uses(FvNode *node, FvValue *value) {
+  value->use_count++;
+  value->user = node;
+}
 void fv_integers_kill(FvNode *node);
 /* The node becomes another operator on other inputs; shapes and params are worked out anew. */
 int fv_integers_become(FvIntegers *in, FvNode *node, const char *domain, const char *op, int count, FvValue *const *inputs, FvValue *output);

@@ -70,7 +70,7 @@ static int become_bytes(FvIntegers *in, FvNode *node, const FvSteps *steps) {
 static void set_input(FvNode *node, int index, FvValue *value) {
   if (node->inputs[index]) node->inputs[index]->use_count--;
   node->inputs[index] = value;
-  value->use_count++;
+  fv_integers_uses(node, value);
 }
 
 static int fill_with(FvIntegers *in, FvNode *node, const FvSteps *steps, int64_t byte) {

@@ -50,11 +50,13 @@ static bool explore(Region *region, const FvValue *value, int depth) {
 
 static void dequantise_all(const FvSteps *steps, float *out) {
   const FvNode *table = table_behind(steps->x);
+  const uint8_t *entries = table ? table->inputs[1]->constant->data : NULL;
   double scale = (double)fv_steps_scale(steps);
+  int32_t zero = fv_steps_zero(steps);
   for (int i = 0; i < BYTES; i++) {
-    uint8_t bits = table ? ((const uint8_t *)table->inputs[1]->constant->data)[i] : (uint8_t)i;
+    uint8_t bits = entries ? entries[i] : (uint8_t)i;
     int32_t byte = steps->x->dtype == FV_DTYPE_I8 ? (int8_t)bits : bits;
-    out[i] = (float)((double)(byte - fv_steps_zero(steps)) * scale);
+    out[i] = (float)((double)(byte - zero) * scale);
   }
 }
 
@@ -82,9 +84,15 @@ static void evaluate(const FvValue *value, float *out) {
   node->op->reference(&(FvKernelCall){.node = node, .in = inputs, .out = (FvTensor *const[]){&result}, .parts = 1});
 }
 
+/* fv_store_quantised of all of them. */
 static void quantise_all(const float *real, const FvSteps *to, uint8_t *table) {
-  FvTensor out = {.dtype = to->x->dtype, .rank = 1, .dims = {BYTES}, .strides = {1}, .data = table};
-  for (int i = 0; i < BYTES; i++) fv_store_quantised(&out, i, real[i] / fv_steps_scale(to), fv_steps_zero(to));
+  double low = to->x->dtype == FV_DTYPE_I8 ? INT8_MIN : 0, high = to->x->dtype == FV_DTYPE_I8 ? INT8_MAX : UINT8_MAX, zero = fv_steps_zero(to);
+  float scale = fv_steps_scale(to);
+  for (int i = 0; i < BYTES; i++) {
+    double steps = (double)rintf(real[i] / scale) + zero;
+    steps = steps < low ? low : steps > high ? high : steps == steps ? steps : 0;
+    table[i] = (uint8_t)(int)steps;
+  }
 }
 
 static FvValue *table_value(FvIntegers *in, const float *real, const FvSteps *to) {
@@ -105,21 +113,26 @@ static bool can_stand_for(const FvValue *x, const FvValue *y) {
   return x->dtype == y->dtype && !(y->is_output && (!x->producer || x->is_output));
 }
 
+static int stand_for(FvIntegers *in, FvValue *x, FvNode *quantise) {
+  fv_graph_replace_uses(in->graph, quantise->outputs[0], x);
+  fv_integers_kill(quantise);
+  return 1;
+}
+
 int fv_integers_table(FvIntegers *in, FvNode *quantise) {
   FvSteps to = {.scale = fv_node_input(quantise, 1), .zero = fv_node_input(quantise, 2), .x = quantise->outputs[0]};
   const FvQuantizeParams *params = quantise->params;
   Region region = {.shape = to.x};
   if (!fv_dtype_is_8bit(to.x->dtype) || params->axis >= 0 || !to.scale->constant || to.scale->dtype != FV_DTYPE_F32 || (to.zero && !to.zero->constant)) return 0;
+  FvSteps from;
+  if (fv_computed_steps(quantise->inputs[0], &from) && same_dims(from.x, to.x) && fv_steps_equal(&from, &to) && can_stand_for(from.x, to.x))
+    return stand_for(in, from.x, quantise);
   if (!explore(&region, quantise->inputs[0], MAX_DEPTH) || !region.root) return 0;
   float real[BYTES];
   evaluate(quantise->inputs[0], real);
   FvValue *table = table_value(in, real, &to);
   if (!table) return fv_integers_no_memory(in);
-  if (is_identity(table) && can_stand_for(region.root, to.x)) {
-    fv_graph_replace_uses(in->graph, to.x, region.root);
-    fv_integers_kill(quantise);
-    return 1;
-  }
+  if (is_identity(table) && can_stand_for(region.root, to.x)) return stand_for(in, region.root, quantise);
   return fv_integers_become(in, quantise, "fovea", "QLinearTable", 2, (FvValue *[]){region.root, table}, to.x);
 }
 
@@ -144,7 +157,7 @@ static int retarget(FvIntegers *in, const FvValue *dequantised, const FvSteps *f
   for (int i = 0; i < 2; i++) {
     if (maker->inputs[at + i]) maker->inputs[at + i]->use_count--;
     maker->inputs[at + i] = now[i];
-    now[i]->use_count++;
+    fv_integers_uses(maker, now[i]);
   }
   return 1;
 }
@@ -176,7 +189,7 @@ static int spell_middle(FvIntegers *in, FvNode *node, const char *op, int count,
   if (!middle) return fv_integers_no_memory(in);
   for (int i = 0; i < count; i++) {
     middle->inputs[i] = inputs[i];
-    inputs[i]->use_count++;
+    fv_integers_uses(middle, inputs[i]);
   }
   middle->attrs = node->attrs;
   middle->attr_count = node->attr_count;

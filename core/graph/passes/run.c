@@ -3,18 +3,22 @@
 #include "graph/passes/passes.h"
 
 void *fv_pass_own_params(FvGraph *graph, FvNode *node, size_t size) {
-  void *copy = fv_arena_alloc(&graph->arena, size);
+  void *copy = fv_arena_object(&graph->arena, size);
   if (copy) node->params = memcpy(copy, node->params, size);
   return copy;
 }
 
+static bool names(const FvNode *node, const FvValue *value) {
+  for (int i = 0; !node->dead && i < node->input_count; i++)
+    if (node->inputs[i] == value) return true;
+  return false;
+}
+
 FvNode *fv_pass_single_user(const FvGraph *graph, const FvValue *value) {
   if (!value || value->use_count != 1 || value->is_output) return NULL;
-  for (int i = 0; i < graph->node_count; i++) {
-    FvNode *node = graph->nodes[i];
-    for (int j = 0; !node->dead && j < node->input_count; j++)
-      if (node->inputs[j] == value) return node;
-  }
+  if (value->user && names(value->user, value)) return value->user;
+  for (int i = 0; i < graph->node_count; i++)
+    if (names(graph->nodes[i], value)) return graph->nodes[i];
   return NULL;
 }
 
@@ -59,16 +63,19 @@ int fv_passes_run(FvGraph *graph, bool fuse, FvError *err) {
   };
   fv_pass_sweep(graph);
   for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-    if (always[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while simplifying the graph");
-    fv_pass_sweep(graph);
+    int changed = always[i](graph);
+    if (changed < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while simplifying the graph");
+    if (changed) fv_pass_sweep(graph);
   }
   int result = fuse ? fv_pass_integers(graph, err) : 0;
   if (result >= 0) result = fv_graph_fold_constants(graph, err); /* weights that no integer operator takes, too */
   if (result < 0) return result;
   fv_pass_sweep(graph);
   for (size_t i = 0; fuse && i < sizeof fusing / sizeof fusing[0]; i++) {
-    if (fusing[i](graph) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while fusing operators");
-    fv_pass_sweep(graph);
+    int changed = fusing[i](graph);
+    if (changed < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while fusing operators");
+    if (changed) fv_pass_sweep(graph);
   }
+  fv_graph_compact(graph);
   return 0;
 }

@@ -65,7 +65,7 @@ static bool affine_of_binary(FvGraph *graph, const FvNode *node, const FvValue *
 
 static FvValue *scaled_constant(FvGraph *graph, const FvValue *like, const char *name, const FvTensor *shape) {
   FvTensor tensor = *shape;
-  tensor.data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(&tensor) * sizeof(float) + 64);
+  tensor.data = fv_arena_alloc(&graph->arena, (size_t)fv_tensor_count(&tensor) * sizeof(float));
   char *unique = fv_arena_printf(&graph->arena, "%s/folded%d", like ? like->name : name, graph->value_count);
   return tensor.data && unique ? fv_graph_add_constant(graph, unique, &tensor, false) : NULL;
 }

@@ -33,7 +33,7 @@ int fv_pass_fuse_shuffle(FvGraph *graph) {
     int64_t groups;
     if (last->dead || last->input_count < 1 || !last->inputs[0] || !is_shuffle(last, &first, &groups)) continue;
     FvValue *x = first->inputs[0];
-    FvChannelShuffleParams *params = fv_arena_alloc(&graph->arena, sizeof *params);
+    FvChannelShuffleParams *params = fv_arena_object(&graph->arena, sizeof *params);
     FvValue **inputs = fv_arena_array(&graph->arena, 2, sizeof *inputs);
     if (!params || !inputs) return FV_ERR_NO_MEMORY;
     params->groups = groups;
