@@ -173,7 +173,10 @@ static void on_connect(struct mosquitto *client, void *user, int code, int flags
 
 static void on_disconnect(struct mosquitto *client, void *user, int code) {
   MqttTransport *mqtt = user;
-  lose_by_code(mqtt, code ? code : MOSQ_ERR_CONN_LOST);
+  if (code >= 0x80) /* MQTT 5: the broker says why */
+    lose(mqtt, lib.mosquitto_reason_string(code));
+  else
+    lose_by_code(mqtt, code ? code : MOSQ_ERR_CONN_LOST);
 }
 
 /* Whether the broker refuses this very message; other refusals are about us, or about now. */
