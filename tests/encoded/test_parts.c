@@ -73,8 +73,16 @@ static void set_gate(Place place, gboolean open) {
   g_mutex_lock(&gate.lock);
   gate.place = place;
   gate.open = open;
+  gate.buffers = 0;
   g_cond_broadcast(&gate.changed);
   g_mutex_unlock(&gate.lock);
+}
+
+static guint gate_buffers(void) {
+  g_mutex_lock(&gate.lock);
+  guint buffers = gate.buffers;
+  g_mutex_unlock(&gate.lock);
+  return buffers;
 }
 
 /* ---- foveaspool ---- */
@@ -147,7 +155,10 @@ static void test_hangs(gconstpointer data) {
 static void test_hangs_at_stop(void) {
   set_gate(IN_STOP, FALSE);
   GstHarness *harness = make_spool("");
-  push_until(harness, "frames", 30);
+  for (guint number = 0; gate_buffers() == 0; number++) {
+    push(harness, number);
+    g_usleep(2000);
+  }
   gst_harness_teardown(harness);
   g_assert_cmpuint(fovea_links_astray(), ==, 1);
   set_gate(NOWHERE, TRUE);
@@ -185,6 +196,28 @@ static void test_errors_stay_inside(void) {
   gst_harness_teardown(harness);
   gst_object_unref(bus);
   set_gate(NOWHERE, TRUE);
+}
+
+/* Texts that are shown carry no passwords. */
+static void test_secrets(void) {
+  static const struct { const gchar *text, *shown; } cases[] = {
+    {"mpegtsmux ! srtsink uri=\"srt://far:9000?passphrase=hunter2&mode=caller\" latency=10", "mpegtsmux ! srtsink uri=\"srt://far:9000?passphrase=***&mode=caller\" latency=10"},
+    {"rtspclientsink location=rtsp://joe:hunter2@far/x user-pw=hunter2", "rtspclientsink location=rtsp://joe:***@far/x user-pw=***"},
+    {"srtsink passphrase=\"hunter2 and\\\"more\" wait=1", "srtsink passphrase=*** wait=1"},
+    {"x password=(string)hunter2 ! y", "x password=*** ! y"},
+    {"x264enc keyframes=1 ! mpegtsmux ! tcpclientsink host=far port=1", "x264enc keyframes=1 ! mpegtsmux ! tcpclientsink host=far port=1"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    gchar *shown = fovea_child_describe(cases[i].text), *read = NULL;
+    g_assert_cmpstr(shown, ==, cases[i].shown);
+    GstElement *spool = gst_element_factory_make("foveaspool", NULL);
+    g_object_set(spool, "sink", cases[i].text, NULL);
+    g_object_get(spool, "sink", &read, NULL);
+    g_assert_cmpstr(read, ==, cases[i].shown);
+    gst_object_unref(spool);
+    g_free(shown);
+    g_free(read);
+  }
 }
 
 /* Memory is bounded where there is no link and nowhere to put the video. */
@@ -291,6 +324,7 @@ int main(int argc, char **argv) {
   g_test_add_data_func("/uplink/hangs-in-push", GINT_TO_POINTER(IN_PUSH), test_hangs);
   g_test_add_func("/uplink/hangs-at-stop", test_hangs_at_stop);
   g_test_add_func("/uplink/errors-stay-inside", test_errors_stay_inside);
+  g_test_add_func("/uplink/secrets", test_secrets);
   g_test_add_func("/uplink/memory", test_memory);
   g_test_add_func("/trigger/filter", test_trigger);
   g_test_add_func("/trigger/late", test_trigger_late);
