@@ -6,6 +6,7 @@
 #include "decode/foveadecode.h"
 #endif
 #include "detect/foveadetect.h"
+#include "encoded/foveaclips.h"
 #include "encoded/foveaspool.h"
 #include "overlay/foveaoverlay.h"
 #include "publish/foveapublish.h"
@@ -17,6 +18,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(foveadetect, plugin);
   registered |= GST_ELEMENT_REGISTER(foveaoverlay, plugin);
   registered |= GST_ELEMENT_REGISTER(foveapublish, plugin);
+  registered |= GST_ELEMENT_REGISTER(foveaclips, plugin);
 #ifdef HAVE_DECODE
   registered |= GST_ELEMENT_REGISTER(foveadecode, plugin);
 #endif

@@ -6,7 +6,7 @@
 #include "elementwise.glsl"
 #include "push/chain.h"
 
-layout(constant_id = 1) const int ALIGNED = 0; /* bit 0: y, bit 1: the first input, …: fours begin at multiples of four */
+layout(constant_id = 1) const int ALIGNED = 0; /* bit 0: the first input, …: fours begin at multiples of four */
 layout(constant_id = 2) const int IN_WEIGHTS = 0; /* bit 0: the first input, … */
 layout(constant_id = 3) const int INPUTS = 1;
 layout(constant_id = 4) const int COUNT = 1;
@@ -28,6 +28,7 @@ layout(constant_id = 17) const float NUMBER_4 = 0;
 layout(constant_id = 18) const float NUMBER_5 = 0;
 layout(constant_id = 19) const float NUMBER_6 = 0;
 layout(constant_id = 20) const float NUMBER_7 = 0;
+layout(constant_id = 21) const int Y_LIES = 0;
 
 FLOAT4 values[CHAIN_INPUTS + CHAIN_OPERATIONS];
 
@@ -36,7 +37,7 @@ float load_one(int at, bool in_weights) { return in_weights ? load_constant(at) 
 vec4 load_input(int k, int row, int column, int count) {
   bool in_weights = (IN_WEIGHTS >> k & 1) != 0;
   int step = push.strides[k * CHAIN_RANK + 1], at = push.at[k] + row * push.strides[k * CHAIN_RANK] + column * step;
-  if ((ALIGNED >> k + 1 & 1) != 0) return in_weights ? load_constant4(at) : load4(at); /* past the end lies slack */
+  if ((ALIGNED >> k & 1) != 0) return in_weights ? load_constant4(at) : load4(at); /* past the end lies slack */
   float first = load_one(at, in_weights);
   if (step == 0) return vec4(first);
   return vec4(first, count > 1 ? load_one(at + step, in_weights) : 0, count > 2 ? load_one(at + 2 * step, in_weights) : 0,
@@ -93,12 +94,5 @@ void main() {
   COMPUTE(7, OPERATION_7);
   vec4 value = vec4(values[CHAIN_INPUTS + COUNT - 1]);
   int step = push.y_strides[1], y = push.y_at + row * push.y_strides[0] + column * step;
-  if ((ALIGNED & 1) != 0 && count == 4) {
-    store4(y, value);
-  } else {
-    store(y, value.x);
-    if (count > 1) store(y + step, value.y);
-    if (count > 2) store(y + 2 * step, value.z);
-    if (count > 3) store(y + 3 * step, value.w);
-  }
+  store_row(Y_LIES, y, value, count, step);
 }

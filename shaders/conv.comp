@@ -13,7 +13,7 @@ layout(constant_id = 3) const int X_CHANNELS = 0; /* how they lie, and pixels at
 #define ALIGNED 1 /* one after the other from a multiple of four on */
 #define EVEN 2    /* every other one, from a multiple of four on */
 #define ODD 3     /* the others */
-layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
 layout(constant_id = 7) const int KW = 1;
@@ -79,10 +79,7 @@ void finish(int at, int residual_at, int p, int outputs_left) {
       y += vec4(load(from), left > 1 ? load(from + 1) : 0, left > 2 ? load(from + 2) : 0, left > 3 ? load(from + 3) : 0);
     }
     y = activate(ACTIVATION, y, push.alpha, push.beta);
-    if (Y_ALIGNED && left >= 4)
-      store4(at + v * 4, y);
-    else
-      store_some(at + v * 4, y, left);
+    store_lying(Y_LIES, at + v * 4, y, left);
   }
 }
 

@@ -7,7 +7,7 @@
 #include "push/conv.h"
 
 layout(constant_id = 1) const int ACTIVATION = 0;
-layout(constant_id = 2) const bool Y_ALIGNED = false;
+layout(constant_id = 2) const int Y_LIES = 0;
 layout(constant_id = 3) const int INPUTS = 3; /* channels */
 layout(constant_id = 4) const int PHASE = 0;
 layout(constant_id = 5) const int KH = 3;
@@ -67,10 +67,7 @@ void main() {
       int left_over = outputs_left - v * 4;
       if (left_over <= 0) break;
       vec4 value = activate(ACTIVATION, acc[p * VECS + v], push.alpha, push.beta);
-      if (Y_ALIGNED && left_over >= 4)
-        store4(to + p * push.y_pixel + v * 4, value);
-      else
-        store_some(to + p * push.y_pixel + v * 4, value, left_over);
+      store_lying(Y_LIES, to + p * push.y_pixel + v * 4, value, left_over);
     }
   }
 }

@@ -10,7 +10,7 @@
 layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const bool RESIDUAL = false;
 layout(constant_id = 3) const int X_CHANNELS = 0;     /* 1: they follow each other, from multiples of four on; else anyhow, see conv.comp */
-layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
 layout(constant_id = 7) const int KW = 1;
@@ -129,10 +129,7 @@ void finish(int p, int v, Pixel pixel, int channel, int output_at) {
   }
   y = activate(ACTIVATION, y, push.alpha, push.beta);
   int at = push.y_at + pixel.image * push.y_image + pixel.y * push.y_row + pixel.x * push.y_pixel + output_at;
-  if (Y_ALIGNED && left >= 4)
-    store4(at, y);
-  else
-    store_some(at, y, left);
+  store_lying(Y_LIES, at, y, left);
 }
 
 void main() {

@@ -10,7 +10,7 @@
 #define POOL_AVERAGE_WITH_PADS 2
 layout(constant_id = 1) const int MODE = 0;
 layout(constant_id = 2) const bool X_ALIGNED = false;
-layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 3) const int Y_LIES = 0;
 layout(constant_id = 4) const bool VECTOR = false; /* channels follow each other on both sides */
 layout(constant_id = 5) const int KH = 1;
 layout(constant_id = 6) const int KW = 1;
@@ -58,8 +58,6 @@ void main() {
   int to = push.y_at + image * push.y_image + z * push.y_plane + y * push.y_row + x * push.y_pixel + c * push.y_channel, left = push.channels - c;
   if (!VECTOR)
     store(to, acc.x);
-  else if (Y_ALIGNED && left >= 4)
-    store4(to, acc);
   else
-    store_some(to, acc, left);
+    store_lying(Y_LIES, to, acc, left);
 }

@@ -309,7 +309,7 @@ int fv_command_compress(int argc, char **argv) {
     {"no-bias-correction", 0, 0, G_OPTION_ARG_NONE, &it.words.no_bias_correction, "Do not correct biases for what rounding shifts", NULL},
     {"layers", 0, 0, G_OPTION_ARG_NONE, &it.layers, "Print what became of each layer", NULL},
     {"entropy", 0, 0, G_OPTION_ARG_STRING, &it.entropy, "none, huffman, rans … or auto, the smallest that decodes quickly (default auto)", "CODER"},
-    {"decode-ms", 0, 0, G_OPTION_ARG_DOUBLE, &it.decode_ms, "With auto: milliseconds that decoding may take; -1: no limit, the smallest file (default: 3 ns a weight)", "MS"},
+    {"decode-ms", 0, 0, G_OPTION_ARG_DOUBLE, &it.decode_ms, "With auto: milliseconds that decoding may take; -1: no limit, the smallest file (default: 1.3 ns a weight)", "MS"},
     {"sign", 0, 0, G_OPTION_ARG_FILENAME, &it.sign_key, "Sign with this key, see fovea keygen", "NAME.key"},
     {"encrypt", 0, 0, G_OPTION_ARG_NONE, &it.encrypt, "Encrypt graph, weights and description with the key in $FOVEA_MODEL_KEY_FILE or $FOVEA_MODEL_KEY", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &it.options.threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, OBJECT_ALIGNMENT = 16, BLOCK_BYTES = 32 << 10, ALONE_BYTES = 8 << 10 /* from here on a block of one's own */ };
+enum { ALIGNMENT = 64, OBJECT_ALIGNMENT = 16, BLOCK_BYTES = 32 << 10, ALONE_BYTES = 4 << 10 /* from here on a block of one's own */ };
 
 struct FvArenaBlock {
   FvArenaBlock *next;

@@ -113,7 +113,7 @@ typedef struct Part {
 typedef struct Job {
   const FvWeightLoad *load;
   Part *parts;
-  FvDecoding *streams; /* of blocks that have one and are a tensor as it is */
+  FvDecoding *streams; /* of blocks that have one */
   int *blocks;         /* theirs */
   int *results;        /* by block */
   int part_count, stream_count;
@@ -121,7 +121,7 @@ typedef struct Job {
 
 static bool is_stream(const FvWeightLoad *load, int index) {
   const FvBlock *block = &load->blocks[index];
-  return block->stream_count == 1 && is_whole(load, index) && fv_coder_is_several((int)block->streams[0].coder, (size_t)block->count, (size_t)block->streams[0].size);
+  return block->stream_count == 1 && block->kind.width == 1 && fv_coder_is_several((int)block->streams[0].coder, (size_t)block->count, (size_t)block->streams[0].size);
 }
 
 /* Streams go together until they are an eighth of all of them. */
@@ -135,7 +135,11 @@ static void cut(Job *job) {
     }
     const FvBlock *block = &load->blocks[i];
     const FvStream *stream = &block->streams[0];
-    void *data = load->tensors[load->uses[i].first].tensor->data;
+    void *data = is_whole(load, i) ? load->tensors[load->uses[i].first].tensor->data : malloc((size_t)block->count);
+    if (!data) { /* alone it may find some */
+      job->parts[job->part_count++] = (Part){.block = i};
+      continue;
+    }
     job->blocks[job->stream_count] = i;
     job->streams[job->stream_count++] =
       (FvDecoding){.id = (int)stream->coder, .coded = load->section.data + stream->offset, .size = (size_t)stream->size, .shape = fv_block_shape(block), .data = data};
@@ -158,7 +162,14 @@ static void run_part(void *arg, int index) {
     return;
   }
   fv_coder_decode_several(job->streams + part->first, (size_t)(part->end - part->first));
-  for (int i = part->first; i < part->end; i++) job->results[job->blocks[i]] = job->streams[i].result;
+  for (int i = part->first; i < part->end; i++) {
+    FvDecoding *stream = &job->streams[i];
+    int block = job->blocks[i];
+    job->results[block] = stream->result;
+    if (is_whole(job->load, block)) continue;
+    if (stream->result == 0) job->results[block] = unpack_block(job->load, block, stream->data, NULL);
+    free(stream->data);
+  }
 }
 
 static int run_all(Job *job, FvError *err) {

@@ -167,23 +167,57 @@ typedef struct Pairs {
   int64_t row_step[3], column_step[3]; /* out, a, b */
 } Pairs;
 
-static void gather(float *to, const float *from, int64_t rows, const Pairs *p, int tensor) {
-  for (int64_t r = 0; r < rows; r++, from += p->row_step[tensor])
-    for (int64_t c = 0; c < p->columns; c++) *to++ = from[c * p->column_step[tensor]];
+/* Pairs and quadruples lying together are one load and store each. */
+FV_INLINE void gather_together(float *to, const float *from, int64_t rows, int64_t row_step, const int64_t columns) {
+  for (int64_t r = 0; r < rows; r++, from += row_step, to += columns) memcpy(to, from, (size_t)columns * sizeof *to);
+}
+
+FV_INLINE void scatter_together(float *to, const float *from, int64_t rows, int64_t row_step, const int64_t columns) {
+  for (int64_t r = 0; r < rows; r++, from += columns, to += row_step) memcpy(to, from, (size_t)columns * sizeof *to);
+}
+
+static bool lies_together(const Pairs *p, int tensor) { return p->column_step[tensor] == 1 && p->row_step[tensor] == p->columns; }
+
+/* The rows one behind the other: where they are, or in `to`. */
+static const float *gather(float *to, const float *from, int64_t rows, const Pairs *p, int tensor) {
+  int64_t row = p->row_step[tensor], column = p->column_step[tensor];
+  if (lies_together(p, tensor)) return from;
+  if (column == 1 && p->columns == 2) {
+    gather_together(to, from, rows, row, 2);
+  } else if (column == 1 && p->columns == 4) {
+    gather_together(to, from, rows, row, 4);
+  } else {
+    float *at = to;
+    for (int64_t r = 0; r < rows; r++, from += row)
+      for (int64_t c = 0; c < p->columns; c++) *at++ = from[c * column];
+  }
+  return to;
+}
+
+static void scatter(float *to, const float *from, int64_t rows, const Pairs *p) {
+  if (p->column_step[0] == 1 && p->columns == 2) {
+    scatter_together(to, from, rows, p->row_step[0], 2);
+  } else if (p->column_step[0] == 1 && p->columns == 4) {
+    scatter_together(to, from, rows, p->row_step[0], 4);
+  } else {
+    for (int64_t r = 0; r < rows; r++, to += p->row_step[0])
+      for (int64_t c = 0; c < p->columns; c++) to[c * p->column_step[0]] = *from++;
+  }
 }
 
 static void binary_short_runs(FvBinaryType type, const FvEpilogue *e, float *out, const float *a, const float *b, const Pairs *p) {
   enum { BUFFER = 256 };
   float va[BUFFER + FV_LANES], vb[BUFFER + FV_LANES], vo[BUFFER + FV_LANES];
+  const float *pa = va, *pb = vb;
   int64_t block = BUFFER / p->columns;
+  bool in_place = lies_together(p, 0);
   for (int64_t r = 0; r < p->rows; r += block) {
     int64_t rows = fv_min_i64(block, p->rows - r);
-    gather(va, a + r * p->row_step[1], rows, p, 1);
-    gather(vb, b + r * p->row_step[2], rows, p, 2);
-    binary_run(type, e, vo, va, 1, vb, 1, rows * p->columns);
-    const float *from = vo;
-    for (int64_t i = 0; i < rows; i++)
-      for (int64_t c = 0; c < p->columns; c++) out[(r + i) * p->row_step[0] + c * p->column_step[0]] = *from++;
+    if (r == 0 || p->row_step[1]) pa = gather(va, a + r * p->row_step[1], rows, p, 1); /* a row for all of them is there already */
+    if (r == 0 || p->row_step[2]) pb = gather(vb, b + r * p->row_step[2], rows, p, 2);
+    float *to = out + r * p->row_step[0];
+    binary_run(type, e, in_place ? to : vo, pa, 1, pb, 1, rows * p->columns);
+    if (!in_place) scatter(to, vo, rows, p);
   }
 }
 

@@ -121,11 +121,16 @@ static bool describe(const FvKernelQuery *q, Depthwise *d) {
 /* The channel that a lane of a register stands for, within its block. */
 static int64_t channel_of(int reg, int lane) { return lane / 4 * 16 + reg * 4 + lane % 4; }
 
+/* Of signed weights without a zero point; the window has two dimensions. */
+static int32_t weight_at(const FvTensor *w, int64_t m, int64_t ky, int64_t kx) { return ((const int8_t *)w->data)[m * w->strides[0] + ky * w->strides[2] + kx * w->strides[3]]; }
+
 /* Sums times factors stay below 2^31, so that rounding cannot overflow and saturation can be left to the packing of results. */
 static bool steps_fit(const FvKernelQuery *q, const FvQConv *c) {
   for (int64_t m = 0; m < c->in.c; m++) {
-    double reach = fabs((double)fv_qconv_bias(q, m));
-    for (int64_t tap = 0; tap < c->taps; tap++) reach += 255.0 * abs(fv_qconv_weight(q, c, m, tap));
+    int64_t weights = 0;
+    for (int64_t ky = 0; ky < c->window.kh; ky++)
+      for (int64_t kx = 0; kx < c->window.kw; kx++) weights += abs(weight_at(q->in[3], m, ky, kx));
+    double reach = fabs((double)fv_qconv_bias(q, m)) + 255.0 * (double)weights;
     if (!(reach * fabs((double)fv_qconv_multiplier(q, m)) < 2e9)) return false;
   }
   return true;
@@ -138,7 +143,7 @@ static bool suits(const FvKernelQuery *q) {
   bool window = w->kh == w->kw && (w->kh == 3 || w->kh == 5) && w->sh >= 1 && w->sw <= 2 && w->dh == 1 && w->dw == 1;
   bool bytes = q->in[0]->dtype == FV_DTYPE_U8 && q->out[0]->dtype == FV_DTYPE_U8 && q->in[3]->dtype == FV_DTYPE_I8 && (!q->in[5] || fv_q_zero(q->in[5], 0) == 0);
   for (int64_t m = 0; bytes && q->in[5] && m < d.c.in.c; m++) bytes = fv_q_zero(q->in[5], m) == 0;
-  return bytes && window && d.c.kc == 1 && d.c.columns == 1 && fv_image_channels_last(&d.c.in) && steps_fit(q, &d.c);
+  return bytes && window && q->in[3]->rank == 4 && d.c.kc == 1 && d.c.columns == 1 && fv_image_channels_last(&d.c.in) && steps_fit(q, &d.c);
 }
 
 static size_t packed_size(const FvKernelQuery *q) {
@@ -168,12 +173,12 @@ static void pack(const FvKernelQuery *q, void *packed) {
       for (int lane = 0; lane < LANES; lane++) {
         int64_t m = block * DW_BYTES + channel_of(reg, lane), sum = 0;
         if (m >= d.c.in.c) continue;
-        for (int64_t tap = 0; tap < d.c.taps; tap++) {
-          int64_t ky = tap / w->kw, kx = tap % w->kw;
-          int32_t value = fv_qconv_weight(q, &d.c, m, tap);
-          put_weight(weights + ((ky / 4 * w->kw + kx) * 4 + reg) * LANES * DW_WEIGHT_BYTES, lane, (int)(ky % 4), value);
-          sum += value;
-        }
+        for (int64_t ky = 0; ky < w->kh; ky++)
+          for (int64_t kx = 0; kx < w->kw; kx++) {
+            int32_t value = weight_at(q->in[3], m, ky, kx);
+            put_weight(weights + ((ky / 4 * w->kw + kx) * 4 + reg) * LANES * DW_WEIGHT_BYTES, lane, (int)(ky % 4), value);
+            sum += value;
+          }
         bias[reg * LANES + lane] = (int32_t)(fv_qconv_bias(q, m) + (FV_DOT_OFFSET - zero) * sum);
         factors[reg * LANES + lane] = fv_qconv_multiplier(q, m);
       }

@@ -108,10 +108,15 @@ static Parts parts_of(const QDot *d, const void *packed, int64_t g) {
 static int32_t input_zero(const FvKernelQuery *q) { return fv_q_zero(q->in[2], 0) + (q->in[0]->dtype == FV_DTYPE_I8 ? 128 : 0); }
 
 /* Weights that are packed as they lie, four at a time; how many of them. Adds them to *sum. */
-static int64_t pack_quads(int8_t *to, long step, const uint8_t *from, int64_t count, int32_t *sum) {
+static int64_t pack_quads(int8_t *to, long step, bool pairs, const uint8_t *from, int64_t count, int32_t *sum) {
   int64_t whole = count / 4 * 4;
   int32_t added = 0;
-  for (int64_t i = 0; i < whole; i += 4) memcpy(to + i / 4 * step, from + i, 4);
+  for (int64_t i = 0; i < whole && !pairs; i += 4, to += step) memcpy(to, from + i, 4);
+  for (int64_t i = 0; i < whole && pairs; i += 4, to += 2 * step) {
+    int16_t even[2] = {(int8_t)from[i], (int8_t)from[i + 2]}, odd[2] = {(int8_t)from[i + 1], (int8_t)from[i + 3]};
+    memcpy(to, even, sizeof even);
+    memcpy(to + step, odd, sizeof odd);
+  }
   for (int64_t i = 0; i < whole; i++) added += (int8_t)from[i];
   *sum += added;
   return whole;
@@ -126,9 +131,9 @@ static void pack_channel(const FvKernelQuery *q, const QDot *d, int64_t m, int64
   for (int64_t tap = 0; tap * c->kc < c->depth; tap++) {
     FvQTap filter = fv_qconv_tap(q, c, m, tap);
     uint64_t first = d->gathered ? 0 : (uint64_t)(tap * d->quads), begin = d->gathered ? (uint64_t)(tap * c->kc) : 0;
-    int64_t channel = !d->pairs && w_zero == 0 && filter.zero == 0 && filter.is_signed && filter.step == 1 && begin % 4 == 0
-                        ? pack_quads(p->panels + base + (int64_t)(first + begin / 4) * step, step, filter.bytes, c->kc, &sum)
-                        : 0;
+    int64_t quad_step = d->pairs ? 2 * step : step, channel = 0;
+    if (w_zero == 0 && filter.zero == 0 && filter.is_signed && filter.step == 1 && begin % 4 == 0)
+      channel = pack_quads(p->panels + base + (int64_t)(first + begin / 4) * quad_step, step, d->pairs, filter.bytes, c->kc, &sum);
     for (; channel < c->kc; channel++) {
       uint64_t at = begin + (uint64_t)channel, quad = first + at / 4;
       int32_t w = fv_qtap_weight(&filter, channel) + w_zero;

@@ -32,11 +32,31 @@ static inline FvQuantised fv_quantised_of(const FvNode *node, const FvTensor *y,
   return to;
 }
 
+/* Whole tiles of bytes without a slope: nothing is asked within them. */
+FV_INLINE void fv_q_store_whole(const int height, const int width, FvInt acc[8][3], const FvQOutput *out, uint8_t *y, long column) {
+  const FvVec low = fv_dup(out->to.low), high = fv_dup(out->to.high);
+  const FvInt zero = fv_int_dup(out->to.zero);
+  FvVec multipliers[3];
+#pragma GCC unroll 3
+  for (int v = 0; v < width; v++) multipliers[v] = fv_load(out->multipliers + column + v * FV_LANES);
+#pragma GCC unroll 8
+  for (int r = 0; r < height; r++, y += out->y_stride)
+#pragma GCC unroll 3
+    for (int v = 0; v < width; v++) {
+      FvVec steps = fv_min(fv_max(fv_mul(fv_int_to_float(acc[r][v]), multipliers[v]), low), high);
+      fv_int_store_bytes(y + v * FV_LANES, fv_int_add(fv_int_round(steps), zero), FV_LANES);
+    }
+}
+
 /* Rows from `row` on, vectors of columns from `vector` on; row_end bounds the rows, job->columns the columns. */
 FV_INLINE void fv_q_store_tile(const int height, const int width, FvInt acc[8][3], const FvQOutput *out, long row, long row_end, long vector) {
   long column = vector * FV_LANES, left = out->columns - column;
   const long size = out->to.is_float ? 4 : 1;
   uint8_t *y = out->y + row * out->y_stride + column * size;
+  if (size == 1 && out->to.slope == 1 && left >= width * FV_LANES && row + height <= row_end) {
+    fv_q_store_whole(height, width, acc, out, y, column);
+    return;
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < height; r++, y += out->y_stride) {
     if (row + r >= row_end) break;

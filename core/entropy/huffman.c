@@ -104,7 +104,7 @@ static inline uint8_t decode_one(const Code *code, uint32_t peek, int *length) {
 }
 
 /* Codes of one element on average are longer than so many 1/16 bits: a look-up then finds one symbol, seldom two. */
-enum { LONG_CODES = 72 };
+enum { LONG_CODES = 32 };
 
 /* Making a table takes about as long as decoding so many elements without it, and more bits pay the later: how many index it, or 0 for none. */
 static int table_bits(size_t count) { return count >= 1 << 15 ? TABLE_BITS : count >= 1 << 12 ? TABLE_BITS - 1 : count >= 1 << 10 ? TABLE_BITS - 2 : 0; }
@@ -224,13 +224,14 @@ typedef struct Lanes {
 
 bool fv_huffman_is_long(size_t size, size_t count) { return count >= 256 && size * 128 / count > LONG_CODES; }
 
-static uint8_t decode_long(Stream *s, FvBitReader *r) {
+/* A reader that goes in and out by value stays in registers elsewhere. */
+static __attribute__((noinline)) FvBitReader decode_long(const Code *code, FvBitReader r, uint8_t *symbol) {
   int length;
-  fv_bits_refill_fast(r);
-  uint8_t symbol = decode_one(&s->code, (uint32_t)(r->held >> 48), &length);
-  fv_bits_drop(r, length);
-  fv_bits_refill_fast(r); /* for the rest of the round */
-  return symbol;
+  fv_bits_refill_fast(&r);
+  *symbol = decode_one(code, (uint32_t)(r.held >> 48), &length);
+  fv_bits_drop(&r, length);
+  fv_bits_refill_fast(&r); /* for the rest of the round */
+  return r;
 }
 
 static bool has_round(const Stream *s) { return s->r.end - s->r.next >= ROUND_BYTES && s->count - s->done >= ROUND; }
@@ -254,7 +255,7 @@ static inline __attribute__((always_inline)) void decode_rounds(Lanes *l, const 
       for (int i = 0; i < lanes; i++) {
         unsigned entry = l->tables[i][r[i].held >> (64 - TABLE_BITS)];
         if (__builtin_expect(!entry, 0)) {
-          to[i][k] = decode_long(&l->streams[i], &r[i]);
+          r[i] = decode_long(&l->streams[i].code, r[i], &to[i][k]);
           continue;
         }
         to[i][k] = (uint8_t)(entry >> 4);

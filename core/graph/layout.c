@@ -262,10 +262,13 @@ static void note_wishes(Builder *builder) {
   }
 }
 
-/* Slots never move, so that tensors can be pointed to: room for every value and for one copy of every operator's input. */
+/* Slots never move, so that tensors can be pointed to: room for every value and for one copy of every input that an operator computes. */
 static int slots_ever(const FvGraph *graph) {
   int count = graph->value_count;
-  for (int i = 0; i < graph->node_count; i++) count += graph->nodes[i]->input_count + 1;
+  for (int i = 0; i < graph->node_count; i++) {
+    const FvNode *node = graph->nodes[i];
+    for (int j = 0; j < node->input_count; j++) count += node->inputs[j] && (!node->inputs[j]->constant || node->op->kind == FV_OP_CONCAT);
+  }
   return count;
 }
 

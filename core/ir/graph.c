@@ -7,13 +7,16 @@
 
 FvGraph *fv_graph_create(void) {
   FvGraph *graph = calloc(1, sizeof *graph);
-  if (graph) fv_arena_init(&graph->arena);
+  if (!graph) return NULL;
+  fv_arena_init(&graph->arena);
+  fv_arena_init(&graph->structure);
   return graph;
 }
 
 void fv_graph_destroy(FvGraph **graph) {
   if (!graph || !*graph) return;
   fv_arena_finish(&(*graph)->arena);
+  fv_arena_finish(&(*graph)->structure);
   free((*graph)->nodes);
   free((*graph)->values);
   free((*graph)->inputs);
@@ -37,7 +40,7 @@ static bool reserve(void *array, int count, int *capacity, int limit) {
 
 FvValue *fv_graph_add_value(FvGraph *graph, const char *name) {
   if (!reserve(&graph->values, graph->value_count, &graph->value_capacity, FV_MAX_VALUES)) return NULL;
-  FvValue *value = fv_arena_object(&graph->arena, sizeof *value);
+  FvValue *value = fv_arena_object(&graph->structure, sizeof *value);
   if (!value) return NULL;
   value->name = fv_arena_strndup(&graph->arena, name, strlen(name));
   value->rank = -1;
@@ -69,14 +72,14 @@ FvValue *fv_graph_add_constant(FvGraph *graph, const char *name, const FvTensor 
 FvNode *fv_graph_add_node(FvGraph *graph, const FvOp *op, const char *name, int opset, int input_count, int output_count) {
   if (input_count < 0 || output_count < 0 || input_count > FV_MAX_NODE_IO || output_count > FV_MAX_NODE_IO) return NULL;
   if (!reserve(&graph->nodes, graph->node_count, &graph->node_capacity, FV_MAX_NODES)) return NULL;
-  FvNode *node = fv_arena_object(&graph->arena, sizeof *node);
+  FvNode *node = fv_arena_object(&graph->structure, sizeof *node);
   if (!node) return NULL;
   node->op = op;
   node->name = name && *name ? fv_arena_strndup(&graph->arena, name, strlen(name)) : "";
   node->opset = opset;
   node->input_count = input_count;
   node->output_count = output_count;
-  node->inputs = fv_arena_array(&graph->arena, (size_t)input_count + (size_t)output_count + 2, sizeof *node->inputs); /* one spare for a fused residual */
+  node->inputs = fv_arena_array(&graph->structure, (size_t)input_count + (size_t)output_count + 2, sizeof *node->inputs); /* one spare for a fused residual */
   if (!node->name || !node->inputs) return NULL;
   node->outputs = node->inputs + input_count + 1;
   graph->nodes[graph->node_count++] = node;

@@ -64,7 +64,8 @@ struct FvNode {
 };
 
 typedef struct FvGraph {
-  FvArena arena;
+  FvArena arena;     /* numbers, params, names */
+  FvArena structure; /* values, nodes and their lists */
   FvNode **nodes; /* topological order after fv_graph_sort */
   int node_count, node_capacity;
   FvValue **values;
@@ -77,6 +78,9 @@ FvGraph *fv_graph_create(void);
 void fv_graph_destroy(FvGraph **graph);
 /* A deep copy of structure; names, attributes and constants are shared with (and must not outlive) the source. */
 FvGraph *fv_graph_clone(const FvGraph *graph);
+
+/* Drops what fv_graph_compact drops and gives its memory back: values and nodes move. False when memory is out; the graph is whole all the same. */
+bool fv_graph_tighten(FvGraph *graph);
 
 /* Building. All return NULL when memory or a limit is exhausted. Names are copied. */
 FvValue *fv_graph_add_value(FvGraph *graph, const char *name);
@@ -103,6 +107,10 @@ void fv_graph_replace_uses(FvGraph *graph, FvValue *from, FvValue *to);
 int fv_graph_prepare(FvGraph *graph, FvError *err);
 /* On a prepared graph: replaces whatever has constant inputs only, DequantizeLinear too. */
 int fv_graph_fold_constants(FvGraph *graph, FvError *err);
+
+/* Nodes that name equal constants of at most so many bytes name the same one afterwards; graph outputs stay what they are. The others are left for fv_graph_compact. False when
+ * memory is out. */
+bool fv_graph_share_constants(FvGraph *graph, size_t most_bytes);
 
 /* The node's name, or "Conv -> output_name" when it has none; in the graph's arena or static. */
 const char *fv_node_label(const FvNode *node);

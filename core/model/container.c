@@ -96,7 +96,8 @@ const char *fv_entropy_coder(int index) {
   return NULL;
 }
 
-#define DECODE_NS_EACH 3.0   /* of an element of the weights */
+enum { SHARED_BYTES = 1 }; /* equal constants of this size become one: zero points. Scales are written in fewer bytes each by itself */
+#define DECODE_NS_EACH 1.3   /* of an element of the weights */
 #define DECODE_NS_TEXT 500e3 /* of graph and description each: they are small, and half of their bytes is worth it */
 
 static double decode_limit(const FvModel *model, const FvContainerParams *params) {
@@ -127,7 +128,8 @@ static int save_graph(Saving *saving) {
   FvGraph *graph = fv_graph_clone(model->prepared ? model->prepared : model->file.graph);
   if (!graph) return fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
   FvGraphHead head = {model->file.producer, model->file.opset};
-  int result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
+  int result = fv_graph_share_constants(graph, SHARED_BYTES) ? 0 : fv_error_set(saving->err, FV_ERR_NO_MEMORY, "out of memory");
+  if (result == 0) result = fv_graph_encode(graph, &head, saving->params->weights, &saving->coders, &saving->graph, &saving->weights, saving->err);
   fv_graph_destroy(&graph);
   return result;
 }

@@ -185,6 +185,11 @@ static const FvSegmentEntry *find_entry(const FvSegmentIndex *index, uint64_t se
   return low ? &index->entries[low - 1] : NULL;
 }
 
+/* What cannot be read is as good as acknowledged: it must not hold its segment, nor count as waiting, for ever. */
+static void give_up(FvSpoolReader *reader, int priority, uint64_t first, uint64_t last) {
+  if (reader->cursor && reader->spool->lock_file >= 0 && first <= last) fv_cursor_add(reader->cursor, priority, first, last);
+}
+
 /* One step along a lane: 1 a record, 0 nothing there but the lane has moved on, negative an error. */
 static int step(FvSpoolReader *reader, int priority, bool fresh, FvSpoolRecord *record, FvError *err) {
   Lane *lane = &reader->lanes[priority];
@@ -204,17 +209,22 @@ static int step(FvSpoolReader *reader, int priority, bool fresh, FvSpoolRecord *
   }
   const FvSegmentEntry *entry = find_entry(&reader->index, *at, down);
   if (!entry || (down ? entry->sequence < segment->first : entry->sequence > segment->last)) {
+    give_up(reader, priority, down ? segment->first : *at, down ? *at : segment->last);
     *at = beyond;
     return 0;
   }
   if (entry->sequence != *at) { /* what lay here cannot be read */
+    give_up(reader, priority, down ? entry->sequence + 1 : *at, down ? *at : entry->sequence - 1);
     *at = entry->sequence;
     return 0;
   }
   *at = down ? entry->sequence - 1 : entry->sequence + 1;
   int state = fv_segment_read(reader->fd, priority, entry, &reader->buffer, &reader->capacity, record);
   if (state < 0) return fv_error_set(err, FV_ERR_IO, "%s: %s", reader->spool->path, strerror(errno));
-  if (state == 0) reader->spool->damaged++;
+  if (state == 0) {
+    reader->spool->damaged++;
+    give_up(reader, priority, entry->sequence, entry->sequence);
+  }
   if (state > 0 && !fresh) reader->tokens -= (double)record->size;
   return state;
 }

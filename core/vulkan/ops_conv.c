@@ -84,7 +84,6 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   struct FvConvPush push;
   fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
-  bool y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
   int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1) + 4;
   FvVkConvWay way = fv_vk_conv_way(emit, c);
   push.x_at = x_at;
@@ -94,7 +93,7 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   FvVkLaunch launch = {
     .shader = way.shader, .form = way.arithmetic ? FV_VK_ARITHMETIC : emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
     .group_size = (uint32_t)(way.rows ? way.rows * way.columns : way.group_size), .spec_count = way.rows ? 19 : 14,
-    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
+    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), fv_vk_image_lies(&c->y, y_at, c->outputs),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
              fv_vk_conv_keeps_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
   };

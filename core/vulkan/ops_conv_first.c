@@ -56,7 +56,7 @@ static int emit_first(FvVkEmit *emit) {
   FvVkLaunch launch = {
     .shader = emit->texel ? FV_SHADER_CONV_FIRST_8X8 : FV_SHADER_CONV_FIRST_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
     .invocations = c.y.n * c.y.h * fv_vk_ceil_div(c.y.w, pixels) * push.tiles, .spec_count = 10,
-    .spec = {emit->node->activation.type, fv_vk_image_aligned(&c.y, push.y_at), (uint32_t)c.channels, (uint32_t)phase,
+    .spec = {emit->node->activation.type, fv_vk_image_lies(&c.y, push.y_at, c.outputs), (uint32_t)c.channels, (uint32_t)phase,
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.top, (uint32_t)w.left},
   };
   return fv_vk_launch(emit, &launch);

@@ -76,8 +76,6 @@ static void set_up(FoveaAvDecoder *decoder, const FoveaAvParams *params) {
   context->max_pixels = MAX_PIXELS;
   context->width = context->coded_width = params->width;
   context->height = context->coded_height = params->height;
-  /* Above what is printed by default: a damaged stream shall not fill a terminal that belongs to the application. */
-  context->log_level_offset = gst_debug_get_default_threshold() >= GST_LEVEL_LOG ? 0 : 64;
   if (params->motion_vectors)
     context->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
   choose_threads(context, params);

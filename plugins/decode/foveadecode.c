@@ -79,6 +79,7 @@ struct _GstFoveaDecode {
   FoveaThinning thinning;
   GstVideoCodecState *input;
   FoveaPictureForm form;
+  gsize sent;          /* packets handed to libavcodec; a frame's user data is how many went before it */
   FoveaSkip level;     /* that the last packet was judged by */
   gboolean live;       /* upstream */
   gboolean await_key;  /* references are missing */
@@ -273,14 +274,14 @@ static void give_up(GstFoveaDecode *self, GstVideoCodecFrame *frame, guint64 *co
   gst_video_decoder_release_frame(GST_VIDEO_DECODER(self), frame);
 }
 
-/* Of the packets before this one, those whose pictures cannot come any more. */
-static void release_overdue(GstFoveaDecode *self, guint64 before) {
+/* Of the packets that were sent before this many, those whose pictures cannot come any more. */
+static void release_overdue(GstFoveaDecode *self, gsize before) {
   GstVideoDecoder *decoder = GST_VIDEO_DECODER(self);
   GstVideoCodecFrame *oldest;
   /* Only VP8 leaves the skipping to libavcodec. */
   guint64 *counter = self->reader.codec == FOVEA_CODEC_VP8 && self->level == FOVEA_SKIP_NONREF ? &self->counts.skipped : &self->counts.dropped;
   while ((oldest = gst_video_decoder_get_oldest_frame(decoder))) {
-    if (oldest->system_frame_number >= before) {
+    if (GPOINTER_TO_SIZE(gst_video_codec_frame_get_user_data(oldest)) >= before) {
       gst_video_codec_frame_unref(oldest);
       return;
     }
@@ -404,9 +405,9 @@ static void refuse(GstFoveaDecode *self, GstVideoCodecFrame *frame, guint64 *rea
 
 /* Takes the frame. */
 static GstFlowReturn decode(GstFoveaDecode *self, const Settings *settings, const FoveaPacketInfo *info, const GstMapInfo *map, GstVideoCodecFrame *frame) {
-  guint number = frame->system_frame_number;
+  gst_video_codec_frame_set_user_data(frame, GSIZE_TO_POINTER(self->sent++), NULL);
   apply_settings(self, settings);
-  GstFlowReturn flow = send_packet(self, settings, map, number);
+  GstFlowReturn flow = send_packet(self, settings, map, frame->system_frame_number);
   if (info->shown)
     gst_video_codec_frame_unref(frame); /* comes back with its picture */
   else
@@ -417,8 +418,8 @@ static GstFlowReturn decode(GstFoveaDecode *self, const Settings *settings, cons
   if (flow == GST_FLOW_OK && self->level == FOVEA_SKIP_NOKEY && self->live && self->delay > 0)
     flow = drain_decoder(self, settings);
   guint longest = fovea_av_longest_delay(&self->decoder);
-  if (number > longest)
-    release_overdue(self, number - longest);
+  if (self->sent > longest)
+    release_overdue(self, self->sent - longest);
   return flow;
 }
 
@@ -451,7 +452,7 @@ static GstFlowReturn drain(GstVideoDecoder *decoder) {
     return GST_FLOW_OK;
   Settings settings = current_settings(self);
   GstFlowReturn flow = drain_decoder(self, &settings);
-  release_overdue(self, G_MAXUINT64);
+  release_overdue(self, G_MAXSIZE);
   return flow;
 }
 
@@ -625,7 +626,7 @@ static void install_properties(GObjectClass *class) {
                                   g_param_spec_enum("skip", "Skip", "Compressed pictures that are not decoded; after nokey, decoding goes on at the next key picture",
                                                     skip_get_type(), FOVEA_SKIP_NONE, playing));
   g_object_class_install_property(class, PROP_LOOP_FILTER,
-                                  g_param_spec_enum("loop-filter", "Loop filter", "Smoothing of block edges, a good part of the cost (not AV1, JPEG)",
+                                  g_param_spec_enum("loop-filter", "Loop filter", "Smoothing of block edges, a good part of the cost (H.264, H.265, VP8)",
                                                     loop_filter_get_type(), FOVEA_LOOP_FILTER_ON, playing));
   g_object_class_install_property(
     class, PROP_MAX_FPS,

@@ -1,6 +1,7 @@
 #include "lavc.h"
 
 #include <dlfcn.h>
+#include <gst/gst.h>
 
 #define LIBRARY "libavcodec.so." AV_STRINGIFY(LIBAVCODEC_VERSION_MAJOR)
 
@@ -24,6 +25,13 @@ static gboolean load(void *library) {
   return FALSE;
 }
 
+/* libavcodec tells stderr of each damaged byte; a bad camera shall not fill logs that belong to the application. Whoever has set a level of their own keeps it, and
+ * GST_DEBUG=7 or more leaves it as it is. */
+static void quieten(void) {
+  if (table.av_log_get_level() == AV_LOG_INFO && gst_debug_get_default_threshold() < GST_LEVEL_TRACE)
+    table.av_log_set_level(AV_LOG_PANIC);
+}
+
 static gpointer open_library(gpointer unused) {
   void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
@@ -31,8 +39,10 @@ static gpointer open_library(gpointer unused) {
                               dlerror(), LIBAVCODEC_VERSION_MAJOR);
     return NULL;
   }
-  if (load(library))
+  if (load(library)) {
+    quieten();
     return &table;
+  }
   dlclose(library);
   return NULL;
 }

@@ -421,6 +421,7 @@ static GstBuffer *attach(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *
   GArray *normal = self->objects->len ? fovea_objects_normalise(objects, self->objects->len, width, height) : NULL;
   FoveaFrameMeta *frame =
     fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared), normal);
+  frame->model_sha256 = fovea_plan_model_sha256(self->engine->shared);
   frame->analysed = analysed;
   fovea_meta_write(buffer, tuning->meta, objects, self->objects->len, width, height);
   g_clear_pointer(&normal, g_array_unref);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "capsform.h"
+
 #define HEAD_BYTES 48
 #define FRAME_BYTES 32
 #define FLAG_CUT 1u
@@ -138,8 +140,9 @@ static void encode_frame(const FoveaFrame *frame, guint8 *at, guint8 *data, gsiz
 }
 
 GBytes *fovea_gop_encode(const FoveaGop *gop) {
-  gchar *caps = gst_caps_to_string(gop->caps);
-  gsize caps_size = strlen(caps), table = HEAD_BYTES + caps_size, data = table + (gsize)FRAME_BYTES * gop->frames->len, total = data + gop->bytes;
+  GByteArray *caps = g_byte_array_new();
+  fovea_caps_encode(gop->caps, caps);
+  gsize caps_size = caps->len, table = HEAD_BYTES + caps_size, data = table + (gsize)FRAME_BYTES * gop->frames->len, total = data + gop->bytes;
   guint8 *message = g_malloc(total);
   memcpy(message, "FVGP", 4);
   put_u16(message + 4, 1);
@@ -151,30 +154,14 @@ GBytes *fovea_gop_encode(const FoveaGop *gop) {
   put_i64(message + 24, gop->start);
   put_i64(message + 32, gop->end);
   put_i64(message + 40, gop->epoch);
-  memcpy(message + HEAD_BYTES, caps, caps_size);
+  memcpy(message + HEAD_BYTES, caps->data, caps_size);
   for (guint i = 0; i < gop->frames->len; i++) {
     gsize size = gst_buffer_get_size(fovea_gop_frame(gop, i)->buffer);
     encode_frame(fovea_gop_frame(gop, i), message + table + (gsize)FRAME_BYTES * i, message + data, size);
     data += size;
   }
-  g_free(caps);
+  g_byte_array_unref(caps);
   return g_bytes_new_take(message, total);
-}
-
-/* Only text that names one of the formats we store is given to GStreamer's parser. */
-static GstCaps *decode_caps(const guint8 *text, gsize size) {
-  static const gchar *const known[] = {"video/x-h264", "video/x-h265", "video/x-av1", "video/x-vp8", "video/x-vp9", "image/jpeg"};
-  gchar *copy = g_utf8_validate((const gchar *)text, (gssize)size, NULL) ? g_strndup((const gchar *)text, size) : NULL;
-  GstCaps *caps = NULL;
-  for (guint i = 0; copy && !caps && i < G_N_ELEMENTS(known); i++) {
-    gsize length = strlen(known[i]);
-    if (strncmp(copy, known[i], length) == 0 && (copy[length] == '\0' || copy[length] == ','))
-      caps = gst_caps_from_string(copy);
-    if (caps && (gst_caps_get_size(caps) != 1 || !gst_caps_is_fixed(caps)))
-      gst_clear_caps(&caps);
-  }
-  g_free(copy);
-  return caps;
 }
 
 static gboolean time_ok(gint64 time) { return time == FOVEA_NO_TIME || (time > -LATEST && time < LATEST); }
@@ -228,7 +215,7 @@ FoveaGop *fovea_gop_decode(GBytes *message, FvError *err) {
     fv_error_set(err, FV_ERR_LIMIT, "a stored GOP says it has %u frames and %u bytes of caps in %zu bytes", count, caps_size, size);
     return NULL;
   }
-  GstCaps *caps = time_ok(epoch) && epoch != FOVEA_NO_TIME ? decode_caps(head + HEAD_BYTES, caps_size) : NULL;
+  GstCaps *caps = time_ok(epoch) && epoch != FOVEA_NO_TIME ? fovea_caps_decode(head + HEAD_BYTES, caps_size) : NULL;
   if (!caps) {
     fv_error_set(err, FV_ERR_FORMAT, "a stored GOP has caps that are no encoded video's, or no time");
     return NULL;

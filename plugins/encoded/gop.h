@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 
 #define FOVEA_GOP_MAX_BYTES (16 << 20)
 #define FOVEA_GOP_MAX_FRAMES 4096
-#define FOVEA_GOP_MAX_CAPS 65536 /* bytes of the caps as text */
+#define FOVEA_GOP_MAX_CAPS 65536 /* bytes of the caps' stored form */
 #define FOVEA_NO_TIME G_MININT64
 /* What both elements take. */
 #define FOVEA_ENCODED_CAPS                                                                                                              \
@@ -72,7 +72,7 @@ gint64 fovea_gop_epoch(const FoveaFrame *frame);
 
 /* The form on disk, all numbers little-endian:
  *   0 "FVGP"   4 u16 version, 1   6 u16 flags: 1 cut   8 u32 part   12 u32 frames   16 u32 bytes of the caps   20 u32 zero
- *   24 i64 start   32 i64 end   40 i64 epoch   48 the caps as gst_caps_to_string() writes them, without NUL
+ *   24 i64 start   32 i64 end   40 i64 epoch   48 the caps in the form of capsform.h
  *   for each frame: i64 pts, i64 dts, i64 duration (INT64_MIN in each: not known), u32 flags, u32 bytes
  *   the data of the frames, one behind the other, to the end
  * flags of a frame: 1 needs others to be decoded, 2 discontinuity before it, 4 corrupted, 8 nothing needs it, 16 last of its picture, 32 holds headers. */

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include <linux/sockios.h>
 
 #define MAX_CLAIMS 256
+/* Bytes that may wait unsent in the kernel. It would hold megabytes, which on a slow link are minutes of video that could go to the spool instead. */
+#define MAX_UNSENT 16384
 
 /* Connections that children hold already, by their inode, so that two children of one target do not look at the same. */
 static GMutex claims_lock;
@@ -83,7 +86,11 @@ gint fovea_tcp_queue_open(FoveaChild *child) {
   if (spec && spec->value_type == G_TYPE_INT)
     g_object_get(element, "port", &port, NULL);
   gst_clear_object(&element);
-  return port > 0 ? find_connection(port) : -1;
+  gint descriptor = port > 0 ? find_connection(port) : -1;
+  int unsent = MAX_UNSENT;
+  if (descriptor >= 0)
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent); /* without it the link is only later to be seen as slow */
+  return descriptor;
 }
 
 void fovea_tcp_queue_close(gint *descriptor) {

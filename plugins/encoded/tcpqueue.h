@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* A descriptor of its own of the newest TCP connection to the port of an element that has the properties host and port, and which no other child has claimed; -1: none. */
+/* Also has the kernel keep little that is not sent yet. A descriptor of its own of the newest TCP connection to the port of an element that has the properties host and port, and which no other child has claimed; -1: none. */
 gint fovea_tcp_queue_open(FoveaChild *child);
 /* Must be closed before the child closes its own, or the far side would not see the end. Accepts -1. */
 void fovea_tcp_queue_close(gint *descriptor);

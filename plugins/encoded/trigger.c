@@ -16,6 +16,7 @@ struct FoveaTrigger {
   gulong added;
   GstElement *watched;   /* the element, weakly: it may go, and one of the same name may come */
   GstPad *pad;
+  gint found;            /* atomic: pad is set */
   gulong probe;
   GArray *objects;       /* FoveaObject; the probe's */
 };
@@ -113,10 +114,12 @@ static void forget(FoveaTrigger *trigger, GstPad **ret_pad, gulong *ret_probe) {
   *ret_probe = trigger->probe;
   trigger->pad = NULL;
   trigger->probe = 0;
+  g_atomic_int_set(&trigger->found, FALSE);
 }
 
 static void watch_pad(FoveaTrigger *trigger, GstPad *pad) {
   trigger->pad = gst_object_ref(pad);
+  g_atomic_int_set(&trigger->found, TRUE);
   trigger->probe = gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, trigger_ref(trigger), trigger_unref);
 }
 
@@ -216,11 +219,4 @@ void fovea_trigger_stop(FoveaTrigger *trigger) {
   trigger_unref(trigger);
 }
 
-gboolean fovea_trigger_found(FoveaTrigger *trigger) {
-  if (!trigger)
-    return FALSE;
-  g_mutex_lock(&trigger->lock);
-  gboolean found = trigger->pad != NULL;
-  g_mutex_unlock(&trigger->lock);
-  return found;
-}
+gboolean fovea_trigger_found(FoveaTrigger *trigger) { return trigger && g_atomic_int_get(&trigger->found); }

@@ -21,6 +21,7 @@ typedef struct FoveaTriggerFilter {
 FoveaTrigger *fovea_trigger_start(GstElement *owner, const FoveaTriggerFilter *filter, FoveaTriggerFunc func, gpointer user);
 /* When it returns func does not run and is not called again. Accepts NULL. Not from func. */
 void fovea_trigger_stop(FoveaTrigger *trigger);
+/* Takes no lock, so that it may be called with those held that func takes. Accepts NULL. */
 gboolean fovea_trigger_found(FoveaTrigger *trigger);
 
 G_END_DECLS

@@ -151,6 +151,23 @@ static gboolean read_one(FoveaUplink *uplink, GQueue *batch) {
   return TRUE;
 }
 
+static guint8 priority_of(const FoveaEntry *entry) { return (guint8)(g_array_index(entry->ids, guint64, 0) >> 56); }
+
+/* Sorted by time, GOPs with an event would come among the others: they make a batch of their own. */
+static gboolean is_of_next_batch(FoveaUplink *uplink, GQueue *batch) {
+  FoveaEntry *entry = NULL;
+  for (GList *at = batch->head; at && !entry; at = at->next)
+    if (priority_of(at->data) < priority_of(batch->head->data) || priority_of(at->data) < priority_of(batch->tail->data))
+      entry = at->data;
+  if (!entry)
+    return FALSE;
+  g_queue_remove(batch, entry);
+  fovea_gop_take_back(&uplink->reader, entry->ids);
+  fovea_entry_free(entry);
+  uplink->appended = TRUE; /* has the reader rewound */
+  return TRUE;
+}
+
 static gsize bytes_of(const GQueue *queue) {
   gsize bytes = 0;
   for (const GList *at = queue->head; at; at = at->next) bytes += ((const FoveaEntry *)at->data)->gop->bytes;
@@ -164,7 +181,7 @@ static void read_ahead(FoveaUplink *uplink) {
   if (!uplink->spool || uplink->live.state != FOVEA_LINK_CONNECTED || uplink->stopping || (newest_first && uplink->replay.length > 0))
     return;
   while (uplink->replay.length + batch.length < (newest_first ? BATCH_GOPS : AHEAD_GOPS) && bytes_of(&uplink->replay) + bytes_of(&batch) < AHEAD_BYTES &&
-         bytes_of(&uplink->replayed) < uplink->params.queue_bytes && read_one(uplink, &batch)) {
+         bytes_of(&uplink->replayed) < uplink->params.queue_bytes && read_one(uplink, &batch) && !(newest_first && is_of_next_batch(uplink, &batch))) {
   }
   if (batch.length > 0)
     uplink->replay_active = g_get_monotonic_time();

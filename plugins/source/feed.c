@@ -143,19 +143,33 @@ gboolean fovea_feed_push_caps(FoveaFeed *self, guint attempt, GstCaps *caps) {
   return open;
 }
 
-gboolean fovea_feed_ask(FoveaFeed *self, guint attempt, GstQuery *query) {
+/* In turn, by the streaming thread. Under the lock. */
+static gboolean ask_in_turn(FoveaFeed *self, guint attempt, GstQuery *query) {
   Item item = {.kind = ITEM_QUERY, .query = query};
-  enter(self);
-  if (is_open(self, attempt)) {
-    g_queue_push_tail(&self->items, &item);
-    g_cond_broadcast(&self->changed);
-    while (!item.done && (item.taken || is_open(self, attempt)))
-      g_cond_wait(&self->changed, &self->lock);
-    if (!item.taken)
-      g_queue_remove(&self->items, &item);
-  }
-  leave(self);
+  g_queue_push_tail(&self->items, &item);
+  g_cond_broadcast(&self->changed);
+  while (!item.done && (item.taken || is_open(self, attempt)))
+    g_cond_wait(&self->changed, &self->lock);
+  if (!item.taken)
+    g_queue_remove(&self->items, &item);
   return item.answered;
+}
+
+/* From the caller's thread; it is inside meanwhile, so that the pad does not go away from under it. Under the lock. */
+static gboolean ask_at_once(FoveaFeed *self, GstQuery *query) {
+  g_mutex_unlock(&self->lock);
+  gboolean answered = gst_pad_peer_query(GST_BASE_SRC_PAD(self), query);
+  g_mutex_lock(&self->lock);
+  return answered;
+}
+
+gboolean fovea_feed_ask(FoveaFeed *self, guint attempt, GstQuery *query) {
+  gboolean answered = FALSE;
+  enter(self);
+  if (is_open(self, attempt))
+    answered = GST_QUERY_IS_SERIALIZED(query) ? ask_in_turn(self, attempt, query) : ask_at_once(self, query);
+  leave(self);
+  return answered;
 }
 
 void fovea_feed_set_latency(FoveaFeed *self, guint attempt, GstClockTime latency) {
@@ -239,6 +253,7 @@ static GstBuffer *place(FoveaFeed *self, Item *item, const gchar *reason) {
   }
   g_mutex_lock(&self->lock);
   *(buffer ? &self->stats.frames : &self->stats.late) += 1;
+  self->stats.interval = (GstClockTime)self->timeline.interval;
   g_mutex_unlock(&self->lock);
   item_free(item);
   return buffer;

@@ -22,7 +22,8 @@ typedef struct FoveaFeedOptions {
 
 typedef struct FoveaFeedStats {
   guint64 frames, late, gaps, placeholders;
-  GstClockTime gap;    /* in all */
+  GstClockTime gap;      /* in all */
+  GstClockTime interval; /* between frames, smoothed; 0: not known */
   gint64 waiting_since; /* monotonic us; 0: nobody waits for a frame, as downstream is busy or not playing */
 } FoveaFeedStats;
 
@@ -37,7 +38,7 @@ void fovea_feed_end_attempt(FoveaFeed *feed);
 /* Wait while the feed is full, or until it has done what was asked. */
 GstFlowReturn fovea_feed_push(FoveaFeed *feed, guint attempt, GstBuffer *buffer, const GstSegment *segment); /* takes the buffer */
 gboolean fovea_feed_push_caps(FoveaFeed *feed, guint attempt, GstCaps *caps);
-gboolean fovea_feed_ask(FoveaFeed *feed, guint attempt, GstQuery *query); /* a query that belongs between buffers */
+gboolean fovea_feed_ask(FoveaFeed *feed, guint attempt, GstQuery *query); /* what is downstream; a serialized query between the buffers where it belongs */
 /* The attempt's frames need that long; also tells the pipeline when it is news. */
 void fovea_feed_set_latency(FoveaFeed *feed, guint attempt, GstClockTime latency);
 

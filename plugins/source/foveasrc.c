@@ -23,7 +23,7 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PA
 
 #define DEFAULT_LATENCY 200     /* ms */
 #define DEFAULT_RETRY_MIN 250   /* ms */
-#define DEFAULT_RETRY_MAX 3000  /* ms: frames are to flow within 5 s of a camera's return */
+#define DEFAULT_RETRY_MAX 1000  /* ms: frames are to flow within 5 s of a camera's return, and saying hello takes its part of that on a slow line */
 #define DEFAULT_LIVE_STALL 10000 /* ms */
 #define MAX_MS 3600000
 

@@ -90,6 +90,7 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer use
   Build *self = user;
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR: tell_error(self, message); break;
+    case GST_MESSAGE_WARNING: fovea_news_tell(self->news, self->attempt, FOVEA_NEWS_DOUBT); break; /* so says rtspsrc when its connection ends while UDP may go on */
     case GST_MESSAGE_ELEMENT: remember_missing(self, message); break;
     case GST_MESSAGE_NEED_CONTEXT:
     case GST_MESSAGE_HAVE_CONTEXT: gst_element_post_message(GST_ELEMENT(self->feed), gst_message_ref(message)); break;
@@ -124,18 +125,13 @@ static gboolean link_to(GstPad *pad, GstElement *element) {
   return linked;
 }
 
-static gboolean attach(Build *self, GstPad *pad, const gchar *factory) {
-  GstElement *element = add(self, factory);
-  if (!element)
-    return FALSE;
-  if (g_str_equal(factory, "fakesink"))
-    g_object_set(element, "async", FALSE, "sync", FALSE, "silent", TRUE, NULL);
-  return link_to(pad, element) && gst_element_sync_state_with_parent(element);
-}
+/* A sink would have to preroll, and whoever pushes into it might be the one that the video waits for. */
+static GstPadProbeReturn drop(GstPad *pad, GstPadProbeInfo *info, gpointer user) { return GST_PAD_PROBE_DROP; }
+static void ignore(GstPad *pad) { gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, drop, NULL, NULL); }
 
 static void on_decoded(GstElement *decoder, GstPad *pad, Build *self) {
   if (!link_to(pad, self->intake))
-    attach(self, pad, "fakesink");
+    ignore(pad);
 }
 
 static gboolean decode_with_decodebin(Build *self, GstPad *pad) {
@@ -185,7 +181,7 @@ static gboolean use_video(Build *self, GstPad *pad) {
 
 static void on_parsed(GstElement *parser, GstPad *pad, Build *self) {
   if (!is_video(pad) || !g_atomic_int_compare_and_exchange(&self->has_video, FALSE, TRUE))
-    attach(self, pad, "fakesink");
+    ignore(pad);
   else if (!use_video(self, pad))
     fail(self, GST_STREAM_ERROR_FORMAT, self->encoded ? "the video cannot be linked to what follows; is its codec one that downstream takes?"
                                                       : "the video cannot be linked to a decoder");
@@ -201,7 +197,8 @@ static gboolean parse(Build *self, GstPad *pad) {
   if (!parser)
     return FALSE;
   connect_to(parser, "pad-added", G_CALLBACK(on_parsed), self);
-  connect_to(parser, "no-more-pads", G_CALLBACK(on_all_parsed), self);
+  connect_to(parser, "no-more-pads", G_CALLBACK(on_all_parsed), self); /* not every version tells */
+  connect_to(parser, "drained", G_CALLBACK(on_all_parsed), self);
   return link_to(pad, parser) && gst_element_sync_state_with_parent(parser);
 }
 

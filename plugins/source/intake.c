@@ -113,7 +113,7 @@ static gboolean query(GstPad *pad, GstObject *parent, GstQuery *query) {
   FoveaIntake *self = FOVEA_INTAKE(parent);
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_CAPS:
-    case GST_QUERY_ACCEPT_CAPS: return gst_pad_peer_query(GST_BASE_SRC_PAD(self->feed), query) || gst_pad_query_default(pad, parent, query);
+    case GST_QUERY_ACCEPT_CAPS: return fovea_feed_ask(self->feed, self->attempt, query) || gst_pad_query_default(pad, parent, query);
     case GST_QUERY_ALLOCATION: return fovea_feed_ask(self->feed, self->attempt, query);
     default: return gst_pad_query_default(pad, parent, query);
   }

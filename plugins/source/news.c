@@ -4,7 +4,7 @@ struct FoveaNews {
   GMutex lock;
   GCond changed;
   guint attempt;
-  gboolean quit, frame, end, finite, link_up;
+  gboolean quit, frame, end, finite, doubt, link_up;
   GError *error;
 };
 
@@ -27,7 +27,7 @@ static void clear(gpointer data) {
 void fovea_news_unref(FoveaNews *self) { g_atomic_rc_box_release_full(self, clear); }
 
 static void forget(FoveaNews *self) {
-  self->frame = self->end = self->finite = FALSE;
+  self->frame = self->end = self->finite = self->doubt = FALSE;
   g_clear_error(&self->error);
 }
 
@@ -52,6 +52,7 @@ void fovea_news_tell(FoveaNews *self, guint attempt, FoveaNewsKind kind) {
   self->quit |= kind == FOVEA_NEWS_QUIT;
   self->link_up |= kind == FOVEA_NEWS_LINK_UP;
   self->frame |= kind == FOVEA_NEWS_FRAME && attempt == self->attempt;
+  self->doubt |= kind == FOVEA_NEWS_DOUBT && attempt == self->attempt;
   g_cond_broadcast(&self->changed);
   g_mutex_unlock(&self->lock);
 }
@@ -91,6 +92,10 @@ static FoveaNewsKind take(FoveaNews *self, GError **ret_error, gboolean *ret_fin
     self->end = FALSE;
     *ret_finite = self->finite;
     return FOVEA_NEWS_END;
+  }
+  if (self->doubt) {
+    self->doubt = FALSE;
+    return FOVEA_NEWS_DOUBT;
   }
   if (self->link_up) {
     self->link_up = FALSE;

@@ -14,6 +14,7 @@ typedef enum FoveaNewsKind {
   FOVEA_NEWS_ERROR,
   FOVEA_NEWS_FRAME,  /* the attempt's first */
   FOVEA_NEWS_END,
+  FOVEA_NEWS_DOUBT,  /* there is a sign that no more frames may come */
   FOVEA_NEWS_LINK_UP,
 } FoveaNewsKind;
 

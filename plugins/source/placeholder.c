@@ -28,6 +28,9 @@ GstBuffer *fovea_placeholder_grey(const GstVideoInfo *info) {
   GstVideoInfo from, to = *info;
   GstVideoFrame in, out;
   gst_video_info_set_format(&from, GST_VIDEO_FORMAT_GRAY8, 16, 16);
+  from.fps_n = to.fps_n; /* a converter insists */
+  from.fps_d = to.fps_d;
+  from.interlace_mode = to.interlace_mode = GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;
   GstVideoConverter *converter = gst_video_converter_new(&from, &to, gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD,
                                                          GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_NEAREST, NULL));
   if (!converter)

@@ -10,6 +10,9 @@ GST_DEBUG_CATEGORY_EXTERN(fovea_source_debug);
 #define RELEASE_US (500 * 1000)           /* for an attempt to end before the next one begins */
 #define STABLE_US (10 * G_USEC_PER_SEC)   /* after frames for this long, the next failure waits the shortest time again */
 #define HASTY_US (1 * G_USEC_PER_SEC)     /* an attempt younger than this is not given up when a link comes up */
+#define DOUBT_MS 1000                     /* without a frame, once there was a sign, and without DOUBT_FRAMES of them */
+#define DOUBT_FRAMES 4
+#define UNAUTHORISED_MS 60000             /* cameras lock accounts after a handful of wrong passwords */
 #define MAX_HANGING 4                     /* attempts that were let go of and have not ended */
 
 typedef enum Outcome { OUTCOME_QUIT, OUTCOME_ERROR, OUTCOME_END, OUTCOME_STALL, OUTCOME_LINK_UP } Outcome;
@@ -29,6 +32,7 @@ struct FoveaSupervisor {
   gboolean had_frames;        /* in this or an earlier attempt */
   gint64 begun_at, framed_at; /* monotonic us; framed_at 0: no frame yet */
   gboolean finite;            /* what ended has a known length */
+  gboolean doubt;             /* about this attempt */
   GError *error;
 
   GMutex lock; /* of stats */
@@ -120,12 +124,17 @@ static void end(FoveaSupervisor *self, FoveaDetached *detached) {
     GST_WARNING_OBJECT(self->element, "the attempt to read %s hangs; it is left alone", self->options.place.target);
 }
 
+static guint patience_ms(const FoveaSupervisor *self, const FoveaFeedStats *feed) {
+  guint64 doubt = MAX(DOUBT_MS, DOUBT_FRAMES * feed->interval / GST_MSECOND);
+  return self->doubt && self->framed_at > 0 ? (guint)MIN(self->options.stall_ms, doubt) : self->options.stall_ms;
+}
+
 /* Until when frames may be waited for; nobody waits while downstream is busy, and that is no stall. */
 static gint64 stall_at(FoveaSupervisor *self) {
   FoveaFeedStats feed;
   fovea_feed_get_stats(self->feed, &feed);
   gint64 since = feed.waiting_since ? MAX(feed.waiting_since, self->begun_at) : g_get_monotonic_time();
-  return self->options.stall_ms > 0 ? since + (gint64)self->options.stall_ms * 1000 : G_MAXINT64;
+  return self->options.stall_ms > 0 ? since + (gint64)patience_ms(self, &feed) * 1000 : G_MAXINT64;
 }
 
 static void take_frame(FoveaSupervisor *self) {
@@ -147,6 +156,7 @@ static Outcome watch(FoveaSupervisor *self) {
       case FOVEA_NEWS_ERROR: return OUTCOME_ERROR;
       case FOVEA_NEWS_END: return OUTCOME_END;
       case FOVEA_NEWS_FRAME: take_frame(self); break;
+      case FOVEA_NEWS_DOUBT: self->doubt = TRUE; break;
       case FOVEA_NEWS_LINK_UP:
         if (!is_hopeful(self))
           return OUTCOME_LINK_UP;
@@ -177,7 +187,11 @@ static gchar *reason_of(FoveaSupervisor *self, Outcome outcome) {
   switch (outcome) {
     case OUTCOME_ERROR: return g_strdup(self->error->message);
     case OUTCOME_END: return g_strdup("the stream ended");
-    case OUTCOME_STALL: return g_strdup_printf("no frame for %.1f s", self->options.stall_ms / 1000.0);
+    case OUTCOME_STALL: {
+      FoveaFeedStats feed;
+      fovea_feed_get_stats(self->feed, &feed);
+      return g_strdup_printf("no frame for %.1f s", patience_ms(self, &feed) / 1000.0);
+    }
     case OUTCOME_LINK_UP: return g_strdup("a network link came up");
     case OUTCOME_QUIT: break;
   }
@@ -192,6 +206,8 @@ static gint64 wait_ms(FoveaSupervisor *self, Outcome outcome) {
   if (self->framed_at > 0 && g_get_monotonic_time() - self->framed_at > STABLE_US)
     fovea_backoff_reset(&self->backoff);
   gint64 wait = fovea_backoff_next(&self->backoff);
+  if (outcome == OUTCOME_ERROR && g_error_matches(self->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED))
+    return MAX(wait, UNAUTHORISED_MS / 2 + g_random_int_range(0, UNAUTHORISED_MS / 2));
   return self->framed_at > 0 ? wait : MAX(wait - lasted, 0);
 }
 
@@ -226,6 +242,7 @@ static gboolean run_attempt(FoveaSupervisor *self, gchar **reason) {
   self->attempt = (guint)g_atomic_int_add(&attempts, 1) + 1;
   self->begun_at = g_get_monotonic_time();
   self->framed_at = 0;
+  self->doubt = FALSE;
   fovea_news_follow(self->news, self->attempt);
   fovea_feed_begin_attempt(self->feed, self->attempt, *reason);
   FoveaDetached *detached = begin(self);

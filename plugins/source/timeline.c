@@ -7,6 +7,8 @@
 #define PAUSE_MIN SECOND              /* shorter ones are jitter */
 #define PAUSE_INTERVALS 4
 #define DEFAULT_DURATION (40 * MS)
+#define LONGEST_STEP (3600 * SECOND)          /* a frame further ahead is on another time axis */
+#define LAST_TIME (G_GINT64_CONSTANT(1) << 62) /* no sum overflows before it */
 
 void fovea_timeline_reset(FoveaTimeline *self) {
   self->fresh = TRUE;
@@ -35,9 +37,9 @@ static void give_time(const FoveaTimeline *self, FoveaFrameTime *frame, gint64 n
 
 static gint64 first_offset(FoveaTimeline *self, gint64 time, gint64 now) {
   self->clocked = self->live && time <= now + STAMP_TOLERANCE && time >= now - self->latency - STAMP_TOLERANCE;
-  if (self->clocked)
-    return 0;
-  return self->live ? now - time : 0;
+  if (self->live)
+    return self->clocked ? 0 : now - time;
+  return time > LONGEST_STEP || time < -LONGEST_STEP ? -time : 0;
 }
 
 /* FALSE: the frame is to be dropped. Otherwise the offset is such that it does not go back. */
@@ -52,6 +54,8 @@ static gboolean keep_rising(FoveaTimeline *self, gint64 time) {
 }
 
 static void catch_up(FoveaTimeline *self, gint64 time, gint64 now) {
+  if (time + self->offset - self->end > LONGEST_STEP)
+    self->offset = self->end - time;
   if (self->live && !self->clocked && time + self->offset < now - self->latency - SECOND)
     self->offset = now - time;
 }
@@ -82,7 +86,7 @@ FoveaTimelineVerdict fovea_timeline_place(FoveaTimeline *self, FoveaFrameTime *f
     self->offset = first_offset(self, time, now);
   else
     catch_up(self, time, now);
-  if (!keep_rising(self, time))
+  if (!keep_rising(self, time) || time + self->offset > LAST_TIME)
     return FOVEA_TIMELINE_DROP;
   gint64 out = time + self->offset;
   find_gap(self, frame, out);

@@ -31,7 +31,7 @@ typedef struct FvContainerParams {
   FvWeightKind weights;    /* how f32 weights of convolutions and matrix products are stored; everything else stays as it is */
   const char *entropy;     /* coder of graph, weights and description: a name of fv_entropy_coder, "none" or "auto", which is also what NULL is: for each
                               tensor the smallest, as long as all together decode within decode_ms */
-  double decode_ms;        /* of auto, on one thread and by a fixed model of the coders' speeds, so that the same model gives the same file everywhere; 0: 3 ns
+  double decode_ms;        /* of auto, on one thread and by a fixed model of the coders' speeds, so that the same model gives the same file everywhere; 0: 1.3 ns
                               for each element of the weights, which is less than what making the graph ready takes; negative: no limit */
   const char *sign_key;    /* file with a signing key; NULL: not signed */
   bool encrypt;            /* graph, weights and description, with the key that the environment names */
