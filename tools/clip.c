@@ -37,7 +37,7 @@ FvClip *fv_clip_open(const char *path, FvError *err) {
   FvProblems problems;
   fv_problems_init(&problems, path);
   g_autoptr(GPtrArray) chain = make_chain(path);
-  GstElement *pipeline = fv_build_pipeline(chain, "clip", &problems);
+  GstElement *pipeline = fv_build_pipeline(chain, "clip", &problems, NULL);
   FvClip *clip = NULL;
   if (pipeline) {
     clip = g_new0(FvClip, 1);
