@@ -105,7 +105,7 @@ typedef struct FvOutputConfig {
   FvPlace place;
   FvOutputType kind;
   FvPipelineValue type, path, append, codec, bitrate;
-  FvPipelineValue content, include_empty, analysed_only;
+  FvPipelineValue content, include_empty, analysed_only, event_interval, event_timeout;
   FvPipelineValue address, topic, qos, version, client_id, availability_topic, keep_alive, username, password, token, drain;
   FvPipelineValue sink, replay_sink, live_latency, confirm_after;
   FvPipelineValue labels, threshold, before, after, max_duration, max_bytes, max_age;

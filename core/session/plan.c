@@ -62,7 +62,6 @@ static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
   if (result == 0 && plan->precision >= FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
-  if (result == 0 && plan->precision == FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
   if (result == 0 && !fv_graph_tighten(plan->graph)) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);
