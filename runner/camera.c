@@ -19,6 +19,7 @@
 #define BLOCKED_US (60 * G_USEC_PER_SEC) /* a connected source whose frames nobody takes; four times stall-timeout where that is given */
 #define BLOCKED_LEAST_US (5 * G_USEC_PER_SEC)
 #define RETIRE_POLL_MS 20
+#define LOST "fovea-runner-lost" /* on an element of an output: its link was lost and has not come back */
 #define RATE_SAMPLES 5 /* seconds over which frames are counted for a rate */
 
 typedef struct Sample {
@@ -248,6 +249,10 @@ static void on_link(FvCamera *self, GstMessage *message) {
     on_source_link(self, news, state);
     return;
   }
+  GObject *element = G_OBJECT(GST_MESSAGE_SRC(message));
+  gboolean lost = g_str_equal(state, "retrying"), was_lost = g_object_get_data(element, LOST) != NULL;
+  if (!lost && !(was_lost && g_str_equal(state, "connected"))) return; /* what goes as it should is no news */
+  g_object_set_data(element, LOST, lost ? element : NULL);
   guint retry_ms;
   char *text = describe_link(news, &retry_ms), *sentence = g_strdup_printf("%s%s%s", state, *text != '\0' ? ": " : "", text);
   tell_about(self, name, sentence);

@@ -18,7 +18,7 @@ typedef struct FvPipelineValue {
   const char *text;      /* the scalar, or what the secret says */
   const char *reference; /* of a secret that is nothing but a file or a variable: "file:PATH", "env:NAME"; else NULL */
   double number;         /* of numbers, FV_KEY_SWITCH (0 or 1), FV_KEY_CHOICE (index), FV_KEY_DURATION (ms), FV_KEY_BYTES and FV_KEY_RATE (bytes) */
-  bool secret;           /* came from a file or a variable: shown nowhere */
+  bool secret;           /* came by {file: …} or {env: …}: shown nowhere */
 } FvPipelineValue;
 
 typedef struct FvPipelineModel {
