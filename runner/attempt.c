@@ -94,10 +94,15 @@ static void stop(GstElement *pipeline, gpointer user) {
 
 void fv_attempt_play(FvAttempt *self) { gst_element_call_async(self->pipeline, play, g_atomic_rc_box_acquire(self), attempt_unref); }
 
+static void send_end(GstElement *pipeline, gpointer unused) { gst_element_send_event(pipeline, gst_event_new_eos()); }
+
+/* A pipeline whose encoder has frames, but whose sink has none yet, is on its way to PLAYING still. Elements may take the event in their own time: not in ours. */
 gboolean fv_attempt_end(FvAttempt *self) {
   GstState state = GST_STATE_NULL;
   gst_element_get_state(self->pipeline, &state, NULL, 0);
-  return state == GST_STATE_PLAYING && gst_element_send_event(self->pipeline, gst_event_new_eos());
+  if (state < GST_STATE_PAUSED) return FALSE;
+  gst_element_call_async(self->pipeline, send_end, NULL, NULL);
+  return TRUE;
 }
 
 void fv_attempt_wait_end(FvAttempt *self, gint64 deadline) {
@@ -108,17 +113,30 @@ void fv_attempt_wait_end(FvAttempt *self, gint64 deadline) {
   gst_object_unref(bus);
 }
 
-gboolean fv_attempt_release(FvAttempt **attempt, gint64 deadline) {
-  FvAttempt *self = *attempt;
-  if (self == NULL) return TRUE;
-  *attempt = NULL;
+void fv_attempt_begin_stop(FvAttempt *self) {
   g_mutex_lock(&self->lock);
+  gboolean again = self->released;
   self->released = TRUE;
   g_mutex_unlock(&self->lock);
+  if (again) return;
   g_mutex_lock(&self->tap->lock);
   self->tap->on_buffer = NULL;
   g_mutex_unlock(&self->tap->lock);
   gst_element_call_async(self->pipeline, stop, g_atomic_rc_box_acquire(self), attempt_unref);
+}
+
+gboolean fv_attempt_is_stopped(FvAttempt *self) {
+  g_mutex_lock(&self->lock);
+  gboolean stopped = self->stopped;
+  g_mutex_unlock(&self->lock);
+  return stopped;
+}
+
+gboolean fv_attempt_release(FvAttempt **attempt, gint64 deadline) {
+  FvAttempt *self = *attempt;
+  if (self == NULL) return TRUE;
+  *attempt = NULL;
+  fv_attempt_begin_stop(self);
   g_mutex_lock(&self->lock);
   while (!self->stopped && g_cond_wait_until(&self->changed, &self->lock, deadline)) {}
   gboolean stopped = self->stopped;

@@ -20,8 +20,10 @@ void fv_attempt_play(FvAttempt *attempt);
 gboolean fv_attempt_end(FvAttempt *attempt);
 /* After fv_attempt_end(): waits for the end to arrive at the other side, or an error, at most until deadline (monotonic µs). */
 void fv_attempt_wait_end(FvAttempt *attempt, gint64 deadline);
-/* Stops, frees and clears *attempt, waiting for the stop at most until deadline; TRUE when it has stopped. When this returns, on_buffer is not
- * running and is not called again, whatever the result. */
+/* Begins to stop. When this returns, on_buffer is not running and is not called again. */
+void fv_attempt_begin_stop(FvAttempt *attempt);
+gboolean fv_attempt_is_stopped(FvAttempt *attempt);
+/* Stops, frees and clears *attempt, waiting for the stop at most until deadline; TRUE when it has stopped. As to on_buffer the same, whatever the result. */
 gboolean fv_attempt_release(FvAttempt **attempt, gint64 deadline);
 
 #endif

@@ -10,6 +10,7 @@
 typedef struct Builder {
   GstBin *bin;
   FvProblems *problems;
+  GPtrArray *elements; /* of steps, or NULL */
 } Builder;
 
 /* --- Elements ---------------------------------------------------------------------------------------------------- */
@@ -82,6 +83,19 @@ static gboolean convert_value(GParamSpec *spec, const char *text, GValue *value)
   }
   /* Validation changes a value that is out of range: an error here, where g_object_set would clamp it silently. */
   return gst_value_deserialize_with_pspec(value, text, spec) && !g_param_value_validate(spec, value);
+}
+
+gboolean fv_element_set(GstElement *element, const char *name, const char *value) {
+  GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
+  GValue converted = G_VALUE_INIT;
+  gboolean ok = spec != NULL && (spec->flags & G_PARAM_WRITABLE);
+  if (ok && value == NULL)
+    g_value_copy(g_param_spec_get_default_value(spec), g_value_init(&converted, G_PARAM_SPEC_VALUE_TYPE(spec)));
+  else
+    ok = ok && convert_value(spec, value, &converted);
+  if (ok) g_object_set_property(G_OBJECT(element), spec->name, &converted);
+  if (G_IS_VALUE(&converted)) g_value_unset(&converted);
+  return ok;
 }
 
 static void set_property(Builder *builder, GstElement *element, const FvStep *step, const FvProperty *property) {
@@ -227,15 +241,16 @@ static void build_chain(Builder *builder, GPtrArray *chain, GstElement *previous
       return;
     }
     GstElement *element = make_element(builder, step);
+    if (builder->elements != NULL) g_ptr_array_add(builder->elements, element);
     if (element != NULL && previous != NULL) link_elements(builder, previous, element, step->place);
     previous = element;
   }
 }
 
-GstElement *fv_build_pipeline(GPtrArray *chain, const char *name, FvProblems *problems) {
+GstElement *fv_build_pipeline(GPtrArray *chain, const char *name, FvProblems *problems, GPtrArray *elements) {
   guint before = problems->items->len;
   GstElement *pipeline = gst_pipeline_new(name);
-  Builder builder = {GST_BIN(pipeline), problems};
+  Builder builder = {GST_BIN(pipeline), problems, elements};
   build_chain(&builder, chain, NULL);
   if (problems->items->len == before) return pipeline;
   gst_object_unref(gst_object_ref_sink(pipeline));

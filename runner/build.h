@@ -6,8 +6,11 @@
 
 #include "chain.h"
 
-/* Builds chain as a GstPipeline; a floating reference. What does not fit goes to problems and gives NULL. gst_init() comes first. */
-GstElement *fv_build_pipeline(GPtrArray *chain, const char *name, FvProblems *problems);
+/* Builds chain as a GstPipeline; a floating reference. What does not fit goes to problems and gives NULL. gst_init() comes first. elements, where not NULL, gets the
+ * element of every step, in the order of fv_chain_flatten(), borrowed from the pipeline. */
+GstElement *fv_build_pipeline(GPtrArray *chain, const char *name, FvProblems *problems, GPtrArray *elements);
+/* Sets a property from text; NULL: to its default. FALSE when there is none of that name, or the text does not fit. */
+gboolean fv_element_set(GstElement *element, const char *name, const char *value);
 
 /* One sentence for an error message from a bus, without passwords. missing names a codec that a missing-plugin message asked for, or is NULL. */
 char *fv_error_sentence(GstMessage *message, const char *missing);

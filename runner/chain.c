@@ -56,6 +56,14 @@ GPtrArray *fv_step_branch(FvStep *tee) {
   return branch;
 }
 
+void fv_chain_flatten(GPtrArray *chain, GPtrArray *steps) {
+  for (guint i = 0; i < chain->len; i++) {
+    FvStep *step = g_ptr_array_index(chain, i);
+    if (step->branches == NULL) g_ptr_array_add(steps, step);
+    for (guint j = 0; step->branches != NULL && j < step->branches->len; j++) fv_chain_flatten(g_ptr_array_index(step->branches, j), steps);
+  }
+}
+
 /* gst_parse_launch takes a backslash before a quote or a backslash inside double quotes; a shell gets single quotes around
  * that where the text needs them. */
 static void append_value(GString *text, const FvProperty *property) {

@@ -28,6 +28,9 @@ void fv_step_printf(FvStep *step, const char *name, FvPlace place, const char *f
 /* Makes step a tee, or adds to one: returns the new, empty branch. */
 GPtrArray *fv_step_branch(FvStep *tee);
 
+/* Appends every step that is an element, branches in their order: borrowed. */
+void fv_chain_flatten(GPtrArray *chain, GPtrArray *steps);
+
 /* gst-launch-1.0 arguments on one line, quoted for a shell. Secrets and passwords in URIs are shown as ***. */
 char *fv_chain_text(GPtrArray *chain);
 

@@ -5,7 +5,10 @@
 #include "chain.h"
 #include "config.h"
 
-#define FV_DETECT_NAME "detect" /* name of a camera's foveadetect */
+/* Names of a camera's elements. */
+#define FV_SOURCE_NAME "source"           /* foveasrc */
+#define FV_DETECT_NAME "detect"           /* foveadetect */
+#define FV_OUTPUT_NAME_PREFIX "output-"   /* before an output's name: foveapublish, foveaclips, foveaspool */
 
 /* attempt counts restarts: recordings of a later attempt get "-N" before the ending, so that none is overwritten. */
 GPtrArray *fv_compose_camera(const FvConfig *config, const FvCameraConfig *camera, int attempt, FvProblems *problems);

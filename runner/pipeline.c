@@ -1,17 +1,15 @@
-#include <fovea/pipeline.h>
+#include "pipeline-private.h"
 
 #include <string.h>
 
-#include <gst/gst.h>
-
-#include "camera.h"
 #include "check.h"
-#include "config.h"
+#include "common/json.h"
 #include "elements.h"
+#include "status.h"
 
 #define MAX_QUEUED_RECORDS 1024
 #define ROOM_WAIT_US G_USEC_PER_SEC /* a file's records wait this long for a slow program before the oldest is dropped */
-#define STOP_WAIT_US (10 * G_USEC_PER_SEC)
+#define DEFAULT_DRAIN_MS 10000
 
 typedef struct Record {
   FvCamera *camera;
@@ -19,30 +17,9 @@ typedef struct Record {
   char *json;
 } Record;
 
-/**
- * FoveaPipeline:
- *
- * The cameras of a YAML file (docs/pipelines.md), or its raw pipeline under the name "pipeline". Each camera has a GStreamer pipeline of
- * its own: one that fails leaves the others running.
- */
-struct _FoveaPipeline {
-  GObject parent;
-  FvConfig *config;
-  GPtrArray *cameras; /* of FvCamera */
-  FoveaPipelineState state;
-  GMainContext *context; /* while running */
-
-  GMutex lock; /* of all below: streaming threads put records in, the context's thread takes them out */
-  GCond room;
-  GQueue records;
-  GSource *delivery; /* attached while records wait */
-  gboolean stopping;
-  guint64 dropped;
-};
-
-enum { PROP_STATE = 1, PROP_DROPPED_RECORDS, PROP_COUNT };
+enum { PROP_STATE = 1, PROP_DROPPED_RECORDS, PROP_DRAIN_TIMEOUT, PROP_COUNT };
 static GParamSpec *properties[PROP_COUNT];
-enum { SIGNAL_DETECTIONS, SIGNAL_STATE_CHANGED, SIGNAL_FINISHED, SIGNAL_COUNT };
+enum { SIGNAL_DETECTIONS, SIGNAL_STATE_CHANGED, SIGNAL_NOTICE, SIGNAL_FINISHED, SIGNAL_COUNT };
 static guint signals[SIGNAL_COUNT];
 
 G_DEFINE_TYPE(FoveaPipeline, fovea_pipeline, G_TYPE_OBJECT)
@@ -84,7 +61,7 @@ static Record *next_record(FoveaPipeline *self) {
   return record;
 }
 
-static void deliver_records(FoveaPipeline *self) {
+void fv_pipeline_deliver(FoveaPipeline *self) {
   Record *record;
   while ((record = next_record(self)) != NULL) {
     g_signal_emit(self, signals[SIGNAL_DETECTIONS], 0, fv_camera_name(record->camera), (guint64)record->timestamp, record->json);
@@ -94,7 +71,7 @@ static void deliver_records(FoveaPipeline *self) {
 
 static gboolean on_delivery(gpointer user) {
   FoveaPipeline *self = g_object_ref(user);
-  deliver_records(self);
+  fv_pipeline_deliver(self);
   g_object_unref(self);
   return G_SOURCE_CONTINUE; /* next_record() has destroyed the source */
 }
@@ -125,7 +102,7 @@ static gboolean wants_records(gpointer user) { return g_signal_has_handler_pendi
 
 /* --- States ------------------------------------------------------------------------------------------------------ */
 
-static void set_state(FoveaPipeline *self, FoveaPipelineState state) {
+void fv_pipeline_set_state(FoveaPipeline *self, FoveaPipelineState state) {
   if (self->state == state) return;
   self->state = state;
   g_object_notify_by_pspec(G_OBJECT(self), properties[PROP_STATE]);
@@ -136,27 +113,53 @@ static gboolean all_done(FoveaPipeline *self) {
     FoveaCameraState state = fv_camera_state(g_ptr_array_index(self->cameras, i));
     if (state != FOVEA_CAMERA_FINISHED && state != FOVEA_CAMERA_FAILED) return FALSE;
   }
-  return TRUE;
+  return self->retiring->len == 0;
+}
+
+void fv_pipeline_settle(FoveaPipeline *self) {
+  if (self->state != FOVEA_PIPELINE_RUNNING || self->stopping || !all_done(self)) return;
+  fv_pipeline_set_state(self, FOVEA_PIPELINE_FINISHED);
+  g_signal_emit(self, signals[SIGNAL_FINISHED], 0);
+}
+
+void fv_pipeline_tell_state(FoveaPipeline *self, const char *camera, FoveaCameraState state, const char *message) {
+  fv_pipeline_deliver(self); /* what was seen comes before the news that it is over */
+  g_signal_emit(self, signals[SIGNAL_STATE_CHANGED], 0, camera, state, message);
 }
 
 static void on_state(FvCamera *camera, FoveaCameraState state, const char *message, gpointer user) {
   FoveaPipeline *self = g_object_ref(user);
-  deliver_records(self); /* what was seen comes before the news that it is over */
-  g_signal_emit(self, signals[SIGNAL_STATE_CHANGED], 0, fv_camera_name(camera), state, message);
-  if (self->state == FOVEA_PIPELINE_RUNNING && !self->stopping && all_done(self)) {
-    set_state(self, FOVEA_PIPELINE_FINISHED);
-    g_signal_emit(self, signals[SIGNAL_FINISHED], 0);
-  }
+  fv_pipeline_tell_state(self, fv_camera_name(camera), state, message);
+  fv_pipeline_settle(self);
   g_object_unref(self);
+}
+
+static void on_notice(FvCamera *camera, const char *message, gpointer user) {
+  g_signal_emit(user, signals[SIGNAL_NOTICE], 0, fv_camera_name(camera), message);
+}
+
+static gboolean on_tick(gpointer user) {
+  FoveaPipeline *self = g_object_ref(user);
+  gint64 now = g_get_monotonic_time();
+  for (guint i = 0; i < self->cameras->len && !self->stopping; i++) fv_camera_tick(g_ptr_array_index(self->cameras, i), now);
+  g_object_unref(self);
+  return G_SOURCE_CONTINUE;
 }
 
 /* --- Making ------------------------------------------------------------------------------------------------------ */
 
-static void add_cameras(FoveaPipeline *self) {
-  FvCameraEvents events = {on_state, on_record, wants_records, self};
-  for (guint i = 0; i < self->config->cameras->len; i++)
-    g_ptr_array_add(self->cameras, fv_camera_new(self->config, g_ptr_array_index(self->config->cameras, i), &events));
-  if (self->config->steps != NULL) g_ptr_array_add(self->cameras, fv_camera_new(self->config, NULL, &events));
+GPtrArray *fv_pipeline_make_cameras(FoveaPipeline *self, FvConfig *config) {
+  FvCameraEvents events = {on_state, on_notice, on_record, wants_records, fv_pipeline_on_retired, self};
+  GPtrArray *cameras = g_ptr_array_new_with_free_func((GDestroyNotify)fv_camera_free);
+  for (guint i = 0; i < config->cameras->len; i++) g_ptr_array_add(cameras, fv_camera_new(config, g_ptr_array_index(config->cameras, i), &events));
+  if (config->steps != NULL) g_ptr_array_add(cameras, fv_camera_new(config, NULL, &events));
+  return cameras;
+}
+
+static void take_config(FoveaPipeline *self, FvConfig *config) {
+  self->config = config;
+  g_ptr_array_unref(self->cameras);
+  self->cameras = fv_pipeline_make_cameras(self, config);
 }
 
 /* Builds every camera once and throws the result away, so that a wrong property is found before anything runs. */
@@ -170,20 +173,23 @@ static gchar **problem_lines(const FvProblems *problems) {
   return lines;
 }
 
+void fv_pipeline_set_error(GError **error, const FvProblems *problems) {
+  gchar **lines = problem_lines(problems);
+  gchar *text = g_strjoinv("\n", lines);
+  g_set_error_literal(error, FOVEA_PIPELINE_ERROR, FOVEA_PIPELINE_ERROR_CONFIG, text);
+  g_free(text);
+  g_strfreev(lines);
+}
+
 static FoveaPipeline *finish_new(FvConfig *config, FvProblems *problems, GError **error) {
   FoveaPipeline *self = NULL;
   if (config != NULL) {
     self = g_object_new(FOVEA_TYPE_PIPELINE, NULL);
-    self->config = config;
-    add_cameras(self);
+    take_config(self, config);
     check_cameras(self, problems);
   }
   if (problems->items->len > 0) {
-    gchar **lines = problem_lines(problems);
-    gchar *text = g_strjoinv("\n", lines);
-    g_set_error_literal(error, FOVEA_PIPELINE_ERROR, FOVEA_PIPELINE_ERROR_CONFIG, text);
-    g_free(text);
-    g_strfreev(lines);
+    fv_pipeline_set_error(error, problems);
     g_clear_object(&self);
   }
   fv_problems_finish(problems);
@@ -216,7 +222,9 @@ FoveaPipeline *fovea_pipeline_new_from_file(const gchar *path, GError **error) {
   g_return_val_if_fail(path != NULL, NULL);
   FvProblems problems;
   if (!begin_new(path, &problems, error)) return NULL;
-  return finish_new(fv_config_load(path, &problems), &problems, error);
+  FoveaPipeline *self = finish_new(fv_config_load(path, &problems), &problems, error);
+  if (self != NULL) self->path = g_strdup(path);
+  return self;
 }
 
 /**
@@ -259,8 +267,7 @@ gchar **fovea_pipeline_check_file(const gchar *path) {
   FvConfig *config = fv_config_load(path, &problems);
   if (config != NULL) {
     FoveaPipeline *self = g_object_new(FOVEA_TYPE_PIPELINE, NULL);
-    self->config = config;
-    add_cameras(self);
+    take_config(self, config);
     check_cameras(self, &problems);
     fv_check_files(config, &problems);
     g_object_unref(self);
@@ -292,7 +299,11 @@ gboolean fovea_pipeline_start(FoveaPipeline *self, GError **error) {
   g_object_ref(self);
   self->context = g_main_context_ref_thread_default();
   self->stopping = FALSE;
-  set_state(self, FOVEA_PIPELINE_RUNNING);
+  self->started_at = g_get_monotonic_time();
+  self->tick = g_timeout_source_new_seconds(1);
+  g_source_set_callback(self->tick, on_tick, self, NULL);
+  g_source_attach(self->tick, self->context);
+  fv_pipeline_set_state(self, FOVEA_PIPELINE_RUNNING);
   for (guint i = 0; i < self->cameras->len; i++) fv_camera_reset(g_ptr_array_index(self->cameras, i));
   for (guint i = 0; i < self->cameras->len && self->state == FOVEA_PIPELINE_RUNNING; i++)
     fv_camera_start(g_ptr_array_index(self->cameras, i), self->context);
@@ -304,8 +315,8 @@ gboolean fovea_pipeline_start(FoveaPipeline *self, GError **error) {
  * fovea_pipeline_stop:
  * @self: a pipeline
  *
- * Ends every camera as a stream ends, so that recordings are complete and playable, waiting up to ten seconds for all of them together. A
- * source that hangs is left behind after two seconds.
+ * Ends every camera as a stream ends, so that recordings are complete and playable and what outputs hold is sent, waiting up to #FoveaPipeline:drain-timeout for all
+ * of them together. A source that hangs is left behind after two seconds.
  * Records that were waiting are delivered before it returns. Does nothing to a pipeline that is stopped.
  */
 void fovea_pipeline_stop(FoveaPipeline *self) {
@@ -315,12 +326,17 @@ void fovea_pipeline_stop(FoveaPipeline *self) {
   self->stopping = TRUE;
   g_cond_broadcast(&self->room);
   g_mutex_unlock(&self->lock);
-  gint64 deadline = g_get_monotonic_time() + STOP_WAIT_US;
+  gint64 deadline = g_get_monotonic_time() + (gint64)self->drain_ms * 1000;
+  g_source_destroy(self->tick);
+  g_clear_pointer(&self->tick, g_source_unref);
+  g_ptr_array_set_size(self->waiting, 0);
   for (guint i = 0; i < self->cameras->len; i++) fv_camera_end(g_ptr_array_index(self->cameras, i));
+  for (guint i = 0; i < self->retiring->len; i++) fv_camera_stop(g_ptr_array_index(self->retiring, i), deadline);
   for (guint i = 0; i < self->cameras->len; i++) fv_camera_stop(g_ptr_array_index(self->cameras, i), deadline);
-  deliver_records(self);
+  fv_pipeline_deliver(self);
+  g_ptr_array_set_size(self->retiring, 0);
   g_clear_pointer(&self->context, g_main_context_unref);
-  set_state(self, FOVEA_PIPELINE_STOPPED);
+  fv_pipeline_set_state(self, FOVEA_PIPELINE_STOPPED);
 }
 
 /**
@@ -394,6 +410,48 @@ gchar *fovea_pipeline_dup_launch_text(FoveaPipeline *self, const gchar *camera) 
   return text;
 }
 
+/**
+ * fovea_pipeline_is_healthy:
+ * @self: a pipeline
+ *
+ * For a watchdog: whether a restart of the program is no remedy. Call it from the main context, so that a context that hangs is noticed too. Cameras that are
+ * away or broken are healthy: they are tried again. Cameras that should run and have given no sign of life, neither a frame nor an attempt, for four minutes
+ * are not, though each was built anew meanwhile; but as long as any other camera does what it should, the program is left alone.
+ *
+ * Returns: %FALSE when there are such cameras and no others
+ */
+gboolean fovea_pipeline_is_healthy(FoveaPipeline *self) {
+  g_return_val_if_fail(FOVEA_IS_PIPELINE(self), FALSE);
+  gint64 now = g_get_monotonic_time();
+  for (guint i = 0; i < self->cameras->len; i++)
+    if (fv_camera_is_healthy(g_ptr_array_index(self->cameras, i), now)) return TRUE;
+  return self->cameras->len == 0;
+}
+
+/**
+ * fovea_pipeline_dup_status:
+ * @self: a pipeline
+ *
+ * What is going on, as JSON on one line, schema "fovea.status/1": the state of every camera, its frames and rate, and the statistics of its elements.
+ *
+ * Returns: (transfer full): the text
+ */
+gchar *fovea_pipeline_dup_status(FoveaPipeline *self) {
+  g_return_val_if_fail(FOVEA_IS_PIPELINE(self), NULL);
+  GEnumClass *states = g_type_class_ref(FOVEA_TYPE_PIPELINE_STATE);
+  GString *json = g_string_new(NULL);
+  gint64 up = self->context != NULL ? (g_get_monotonic_time() - self->started_at) / 1000 : 0;
+  g_string_append_printf(json, "{\"schema\":\"%s\",\"state\":\"%s\",\"up-ms\":%" G_GINT64_FORMAT ",\"cameras\":[", FV_STATUS_SCHEMA,
+                         g_enum_get_value(states, (gint)self->state)->value_nick, up);
+  for (guint i = 0; i < self->cameras->len; i++) {
+    if (i > 0) g_string_append_c(json, ',');
+    fv_camera_append_status(g_ptr_array_index(self->cameras, i), json);
+  }
+  g_string_append(json, "]}");
+  g_type_class_unref(states);
+  return g_string_free(json, FALSE);
+}
+
 /* --- GObject ----------------------------------------------------------------------------------------------------- */
 
 static void fovea_pipeline_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
@@ -405,8 +463,17 @@ static void fovea_pipeline_get_property(GObject *object, guint id, GValue *value
     g_value_set_uint64(value, self->dropped);
     g_mutex_unlock(&self->lock);
     break;
+  case PROP_DRAIN_TIMEOUT: g_value_set_uint(value, self->drain_ms); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
+}
+
+static void fovea_pipeline_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
+  FoveaPipeline *self = FOVEA_PIPELINE(object);
+  if (id == PROP_DRAIN_TIMEOUT)
+    self->drain_ms = g_value_get_uint(value);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void fovea_pipeline_dispose(GObject *object) {
@@ -417,7 +484,10 @@ static void fovea_pipeline_dispose(GObject *object) {
 static void fovea_pipeline_finalize(GObject *object) {
   FoveaPipeline *self = FOVEA_PIPELINE(object);
   g_ptr_array_unref(self->cameras);
-  g_clear_pointer(&self->config, fv_config_free);
+  g_ptr_array_unref(self->waiting);
+  g_ptr_array_unref(self->retiring);
+  g_free(self->path);
+  g_clear_pointer(&self->config, fv_config_unref);
   g_queue_clear_full(&self->records, record_free);
   g_mutex_clear(&self->lock);
   g_cond_clear(&self->room);
@@ -427,6 +497,7 @@ static void fovea_pipeline_finalize(GObject *object) {
 static void fovea_pipeline_class_init(FoveaPipelineClass *klass) {
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   object_class->get_property = fovea_pipeline_get_property;
+  object_class->set_property = fovea_pipeline_set_property;
   object_class->dispose = fovea_pipeline_dispose;
   object_class->finalize = fovea_pipeline_finalize;
 
@@ -444,6 +515,12 @@ static void fovea_pipeline_class_init(FoveaPipelineClass *klass) {
    */
   properties[PROP_DROPPED_RECORDS] = g_param_spec_uint64("dropped-records", NULL, NULL, 0, G_MAXUINT64, 0,
                                                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  /**
+   * FoveaPipeline:drain-timeout:
+   *
+   * Milliseconds that fovea_pipeline_stop(), and fovea_pipeline_reload() where it ends cameras, wait for recordings to be completed and outputs to be emptied.
+   */
+  properties[PROP_DRAIN_TIMEOUT] = g_param_spec_uint("drain-timeout", NULL, NULL, 0, 3600000, DEFAULT_DRAIN_MS, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties(object_class, PROP_COUNT, properties);
 
   /**
@@ -469,6 +546,15 @@ static void fovea_pipeline_class_init(FoveaPipelineClass *klass) {
   signals[SIGNAL_STATE_CHANGED] = g_signal_new("state-changed", FOVEA_TYPE_PIPELINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
                                                G_TYPE_STRING, FOVEA_TYPE_CAMERA_STATE, G_TYPE_STRING);
   /**
+   * FoveaPipeline::notice:
+   * @self: the pipeline
+   * @camera: name of the camera
+   * @message: one sentence
+   *
+   * Something a person should know that changes no camera's state: a warning of an element, an output that lost its network or found it again.
+   */
+  signals[SIGNAL_NOTICE] = g_signal_new("notice", FOVEA_TYPE_PIPELINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  /**
    * FoveaPipeline::finished:
    * @self: the pipeline
    *
@@ -479,6 +565,9 @@ static void fovea_pipeline_class_init(FoveaPipelineClass *klass) {
 
 static void fovea_pipeline_init(FoveaPipeline *self) {
   self->cameras = g_ptr_array_new_with_free_func((GDestroyNotify)fv_camera_free);
+  self->retiring = g_ptr_array_new_with_free_func((GDestroyNotify)fv_camera_free);
+  self->waiting = g_ptr_array_new();
+  self->drain_ms = DEFAULT_DRAIN_MS;
   g_mutex_init(&self->lock);
   g_cond_init(&self->room);
   g_queue_init(&self->records);

@@ -82,6 +82,15 @@ static const char *append_variable(Loader *loader, GString *result, const char *
   return end != NULL ? end + 1 : NULL;
 }
 
+/* The name where raw is nothing but one variable, and that is set. */
+static const char *sole_variable(Loader *loader, const char *raw) {
+  const char *end = strchr(raw, '}');
+  if (!g_str_has_prefix(raw, "${") || end == NULL || end[1] != '\0') return NULL;
+  const char *name = g_string_chunk_insert_len(loader->yaml->strings, raw + 2, (gssize)strcspn(raw + 2, ":}"));
+  const char *value = loader->env(name, loader->user);
+  return value != NULL && *value != '\0' ? name : NULL;
+}
+
 static void replace_variables(Loader *loader, FvYamlNode *node, const char *raw, bool one_line) {
   GString *result = g_string_new(NULL);
   const char *at = raw;
@@ -103,6 +112,7 @@ static void replace_variables(Loader *loader, FvYamlNode *node, const char *raw,
     fv_problems_add(loader->problems, node->place, "text of more than %d bytes", FV_YAML_MAX_TEXT);
     ok = false;
   }
+  if (ok && node->replaced) node->variable = sole_variable(loader, raw);
   /* The tree stays usable after a missing variable, so that the rest of the file is checked too. */
   node->text = g_string_chunk_insert_len(loader->yaml->strings, result->str, (gssize)MIN(result->len, FV_YAML_MAX_TEXT));
   g_string_free(result, TRUE);

@@ -25,6 +25,7 @@ struct FvYamlNode {
   const char *text; /* of a scalar, UTF-8 */
   bool quoted;      /* a string even where it looks like a number */
   bool replaced;    /* has text from the environment: not to be repeated in messages */
+  const char *variable; /* the whole text is the value of this one; else NULL */
   bool broken;      /* a problem about it was reported already */
   FvYamlNode *first, *next;
   int count; /* children */

@@ -1,10 +1,20 @@
 /* What every shader begins with: bindings, loads, stores, activations. Positions count elements from the start of the arena or of the weights.
  *
- * Every shader is built for both ways in which memory is reached. FV_TEXEL: through texel buffers, because software devices run loads and stores of storage
- * buffers lane by lane; else through storage buffers. Those that shaders.list marks so are built in other forms too: with FV_HALF what is
- * computed and what kernels pack lies as fp16, while shaders go on computing in fp32. FV_NARROW and FV_WIDEN are the two halves of that: results are
- * fp16, or what is read is. Within one dispatch nothing is read that it writes. */
+ * Every shader is built for both ways in which memory is reached. FV_TEXEL: loads through texel buffers, because software devices run those of storage buffers
+ * lane by lane (and storage texel buffers, because each load of a uniform one is a call); stores, which go lane by lane wherever they go to, 64 bits at a time.
+ * Else through storage buffers. Those that shaders.list marks so are built in other forms too: with FV_HALF what is computed and what kernels pack lies as fp16,
+ * while shaders go on computing in fp32. FV_NARROW and FV_WIDEN are the two halves of that: results are fp16, or what is read is. FV_ARITHMETIC is FV_HALF for shaders that compute in fp16 too: in FLOAT, of which sums of a few products are made that are
+ * added up in fp32. Within one dispatch nothing is read that it writes. */
 #extension GL_EXT_control_flow_attributes : require
+#ifdef FV_ARITHMETIC
+#define FV_HALF
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#define FLOAT float16_t
+#define FLOAT4 f16vec4
+#else
+#define FLOAT float
+#define FLOAT4 vec4
+#endif
 #if defined FV_HALF || defined FV_WIDEN
 #define LOADS_HALF
 #endif
@@ -15,30 +25,30 @@
 layout(local_size_x_id = 0) in;
 
 layout(set = 0, binding = 0) buffer Arena { float arena[]; };
+#ifdef FV_TEXEL
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+layout(set = 0, binding = 0) buffer ArenaLong { uint64_t arena_long[]; };
+#endif
 layout(set = 0, binding = 0) buffer ArenaVec4 { vec4 arena_vec4[]; };
 layout(set = 0, binding = 1) readonly buffer Weights { float weights[]; };
 layout(set = 0, binding = 1) readonly buffer WeightsVec4 { vec4 weights_vec4[]; };
-layout(set = 0, binding = 4) uniform samplerBuffer weights_texel4;
-layout(set = 0, binding = 5) uniform samplerBuffer weights_texel1;
 #ifdef FV_TEXEL
+layout(set = 0, binding = 4, rgba32f) uniform readonly imageBuffer weights_texel4;
+layout(set = 0, binding = 5, r32f) uniform readonly imageBuffer weights_texel1;
 #ifdef LOADS_HALF
-layout(set = 0, binding = 8) uniform samplerBuffer arena_texel4;
-layout(set = 0, binding = 9) uniform samplerBuffer arena_texel1;
-layout(set = 0, binding = 10) uniform samplerBuffer packed_texel4;
-layout(set = 0, binding = 11) uniform samplerBuffer packed_texel1;
+layout(set = 0, binding = 6, rgba16f) uniform readonly imageBuffer arena_texel4;
+layout(set = 0, binding = 7, r16f) uniform readonly imageBuffer arena_texel1;
+layout(set = 0, binding = 8, rgba16f) uniform readonly imageBuffer packed_texel4;
+layout(set = 0, binding = 9, r16f) uniform readonly imageBuffer packed_texel1;
 #else
-layout(set = 0, binding = 2) uniform samplerBuffer arena_texel4;
+layout(set = 0, binding = 2, rgba32f) uniform readonly imageBuffer arena_texel4;
 #define arena_texel1 scratch_texel1
 #define packed_texel4 weights_texel4
 #define packed_texel1 weights_texel1
 #endif
-layout(set = 0, binding = 3) uniform samplerBuffer scratch_texel1;
+layout(set = 0, binding = 3, r32f) uniform readonly imageBuffer scratch_texel1;
 #ifdef STORES_HALF
-layout(set = 0, binding = 12, rgba16f) uniform writeonly imageBuffer arena_image4;
-layout(set = 0, binding = 13, r16f) uniform writeonly imageBuffer arena_image1;
-#else
-layout(set = 0, binding = 6, rgba32f) uniform writeonly imageBuffer arena_image4;
-layout(set = 0, binding = 7, r32f) uniform writeonly imageBuffer arena_image1;
+layout(set = 0, binding = 7, r16f) uniform writeonly imageBuffer arena_image1;
 #endif
 #elif defined LOADS_HALF || defined STORES_HALF
 #extension GL_EXT_shader_16bit_storage : require
@@ -51,24 +61,33 @@ layout(set = 0, binding = 1) readonly buffer WeightsHalf4 { f16vec4 weights_half
 /* The …4 take positions that are multiples of four. Weights are what kernels packed; constants are what stays fp32 whatever the activations are: as the model has
  * it, or packed where it is too little to save anything. Scratch is fp32 too. */
 #ifdef FV_TEXEL
-float load(int at) { return texelFetch(arena_texel1, at).x; }
-vec4 load4(int at) { return texelFetch(arena_texel4, at >> 2); }
-float load_weight(int at) { return texelFetch(packed_texel1, at).x; }
-vec4 load_weight4(int at) { return texelFetch(packed_texel4, at >> 2); }
-float load_constant(int at) { return texelFetch(weights_texel1, at).x; }
-vec4 load_constant4(int at) { return texelFetch(weights_texel4, at >> 2); }
-float load_scratch(int at) { return texelFetch(scratch_texel1, at).x; }
+float load(int at) { return imageLoad(arena_texel1, at).x; }
+vec4 load4(int at) { return imageLoad(arena_texel4, at >> 2); }
+float load_weight(int at) { return imageLoad(packed_texel1, at).x; }
+vec4 load_weight4(int at) { return imageLoad(packed_texel4, at >> 2); }
+float load_constant(int at) { return imageLoad(weights_texel1, at).x; }
+vec4 load_constant4(int at) { return imageLoad(weights_texel4, at >> 2); }
+float load_scratch(int at) { return imageLoad(scratch_texel1, at).x; }
 #ifdef STORES_HALF
 /* What fp16 holds that is nearest, halves to even: stores may cut instead, and such errors have one sign and add up. */
 vec4 rounded(vec4 x) {
   uvec4 bits = floatBitsToUint(x);
   return mix(uintBitsToFloat((bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u), x, isnan(x));
 }
-#else
-#define rounded(x) (x)
-#endif
 void store(int at, float value) { imageStore(arena_image1, at, rounded(vec4(value))); }
-void store4(int at, vec4 value) { imageStore(arena_image4, at >> 2, rounded(value)); }
+void store4(int at, vec4 value) {
+  vec4 half_way = rounded(value);
+  arena_long[at >> 2] = packUint2x32(uvec2(packHalf2x16(half_way.xy), packHalf2x16(half_way.zw)));
+}
+#else
+void store(int at, float value) { arena[at] = value; }
+#define STORES_PAIRS
+void store2(int at, vec2 value) { arena_long[at >> 1] = packUint2x32(floatBitsToUint(value)); }
+void store4(int at, vec4 value) {
+  store2(at, value.xy);
+  store2(at + 2, value.zw);
+}
+#endif
 #else
 #ifdef LOADS_HALF
 float load(int at) { return float(arena_half[at]); }
@@ -92,13 +111,44 @@ float load_constant(int at) { return weights[at]; }
 vec4 load_constant4(int at) { return weights_vec4[at >> 2]; }
 float load_scratch(int at) { return arena[at]; }
 #endif
-/* The first `count` (1 to 4) of four floats. */
-void store_some(int at, vec4 value, int count) {
+#if defined FV_ARITHMETIC && !defined FV_TEXEL
+FLOAT load_float(int at) { return arena_half[at]; }
+FLOAT4 load_float4(int at) { return arena_half4[at >> 2]; }
+FLOAT4 load_float_weight4(int at) { return weights_half4[at >> 2]; }
+#else
+FLOAT load_float(int at) { return FLOAT(load(at)); }
+FLOAT4 load_float4(int at) { return FLOAT4(load4(at)); }
+FLOAT4 load_float_weight4(int at) { return FLOAT4(load_weight4(at)); }
+#endif
+/* The first `count` (1 to 4) of four floats, `step` apart. */
+void store_some(int at, vec4 value, int count, int step) {
   store(at, value.x);
-  if (count > 1) store(at + 1, value.y);
-  if (count > 2) store(at + 2, value.z);
-  if (count > 3) store(at + 3, value.w);
+  if (count > 1) store(at + step, value.y);
+  if (count > 2) store(at + 2 * step, value.z);
+  if (count > 3) store(at + 3 * step, value.w);
 }
+
+/* How results lie, a specialization constant that core/vulkan/shape.h makes; `step` apart where nothing is known. Software devices run both sides of every branch,
+ * so what can be decided before they run, is. */
+#define LIES_FOURS 1 /* they follow each other, and fours of them begin at multiples of four */
+#define LIES_WHOLE 2 /* there are so many that all fours are whole */
+#define LIES_PAIRS 4 /* they follow each other, and are whole pairs that begin at even positions */
+void store_row(int lies, int at, vec4 value, int count, int step) {
+  if ((lies & LIES_FOURS) != 0 && (lies & LIES_WHOLE) != 0) {
+    store4(at, value);
+#ifdef STORES_PAIRS
+  } else if ((lies & LIES_PAIRS) != 0) {
+    store2(at, value.xy);
+    if (count > 2) store2(at + 2, value.zw);
+#else
+  } else if ((lies & LIES_FOURS) != 0 && count >= 4) {
+    store4(at, value);
+#endif
+  } else {
+    store_some(at, value, count, step);
+  }
+}
+void store_lying(int lies, int at, vec4 value, int count) { store_row(lies, at, value, count, 1); }
 
 /* This invocation's number; the host launches whole groups, so shaders leave when it is not below push.count. */
 int invocation() { return int(gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * gl_NumWorkGroups.x * gl_WorkGroupSize.x); }

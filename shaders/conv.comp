@@ -13,7 +13,7 @@ layout(constant_id = 3) const int X_CHANNELS = 0; /* how they lie, and pixels at
 #define ALIGNED 1 /* one after the other from a multiple of four on */
 #define EVEN 2    /* every other one, from a multiple of four on */
 #define ODD 3     /* the others */
-layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
 layout(constant_id = 7) const int KW = 1;
@@ -26,29 +26,49 @@ layout(constant_id = 13) const int LEFT = 0;
 layout(constant_id = 14) const bool FULL_WEIGHTS = false; /* they stay fp32 whatever the activations are */
 
 const int VECS = CHANNELS / 4;
-vec4 acc[PIXELS * VECS];
+FLOAT4 acc[PIXELS * VECS];
+#ifdef FV_ARITHMETIC
+/* Sums in fp16 end after BLOCK input channels of a tap, as conv_shared.comp's do, and are added up in fp32. */
+#define BLOCK 16
+vec4 total[PIXELS * VECS];
+void start(int i, vec4 bias) {
+  total[i] = bias;
+  acc[i] = FLOAT4(0);
+}
+void promote() {
+  [[unroll]] for (int i = 0; i < PIXELS * VECS; i++) start(i, total[i] + vec4(acc[i]));
+}
+#else
+#define total acc
+void start(int i, vec4 bias) { acc[i] = bias; }
+void promote() {}
+#endif
 
 void multiply(int at[PIXELS], int w, int c, bvec4 used) {
-  vec4 x[PIXELS];
+  FLOAT4 x[PIXELS];
   [[unroll]] for (int p = 0; p < PIXELS; p++) {
     if (X_CHANNELS == ALIGNED) {
-      x[p] = load4(at[p] + c);
+      x[p] = load_float4(at[p] + c);
     } else if (X_CHANNELS == EVEN || X_CHANNELS == ODD) {
       int from = at[p] + c * 2 - (X_CHANNELS == ODD ? 1 : 0);
-      vec4 low = load4(from), high = load4(from + 4);
-      x[p] = X_CHANNELS == EVEN ? vec4(low.xz, high.xz) : vec4(low.yw, high.yw);
+      FLOAT4 low = load_float4(from), high = load_float4(from + 4);
+      x[p] = X_CHANNELS == EVEN ? FLOAT4(low.xz, high.xz) : FLOAT4(low.yw, high.yw);
     } else {
       int step = push.x_channel, from = at[p] + c * step;
-      x[p] = vec4(load(from), used.y ? load(from + step) : 0, used.z ? load(from + 2 * step) : 0, used.w ? load(from + 3 * step) : 0);
+      const FLOAT zero = FLOAT(0);
+      x[p] = FLOAT4(load_float(from), used.y ? load_float(from + step) : zero, used.z ? load_float(from + 2 * step) : zero, used.w ? load_float(from + 3 * step) : zero);
     }
-    if (TAIL) x[p] = mix(vec4(0), x[p], used);
+    if (TAIL) x[p] = mix(FLOAT4(0), x[p], used);
   }
-  [[unroll]] for (int i = 0; i < 4; i++) {
-    [[unroll]] for (int v = 0; v < VECS; v++) {
+  /* In this order a software device, whose registers do not hold all sums, loads and stores each sum once for four products. */
+  [[unroll]] for (int v = 0; v < VECS; v++) {
+    FLOAT4 weight[4];
+    [[unroll]] for (int i = 0; i < 4; i++) {
       int at_weight = w + i * CHANNELS + v * 4;
-      vec4 weight = FULL_WEIGHTS ? load_constant4(at_weight) : load_weight4(at_weight);
-      [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = fma(vec4(x[p][i]), weight, acc[p * VECS + v]);
+      weight[i] = FULL_WEIGHTS ? FLOAT4(load_constant4(at_weight)) : load_float_weight4(at_weight);
     }
+    [[unroll]] for (int p = 0; p < PIXELS; p++)
+      [[unroll]] for (int i = 0; i < 4; i++) acc[p * VECS + v] = fma(FLOAT4(x[p][i]), weight[i], acc[p * VECS + v]);
   }
 }
 
@@ -56,16 +76,13 @@ void finish(int at, int residual_at, int p, int outputs_left) {
   [[unroll]] for (int v = 0; v < VECS; v++) {
     int left = outputs_left - v * 4;
     if (left <= 0) return;
-    vec4 y = acc[p * VECS + v];
+    vec4 y = total[p * VECS + v];
     if (RESIDUAL) {
       int from = residual_at + v * 4;
       y += vec4(load(from), left > 1 ? load(from + 1) : 0, left > 2 ? load(from + 2) : 0, left > 3 ? load(from + 3) : 0);
     }
     y = activate(ACTIVATION, y, push.alpha, push.beta);
-    if (Y_ALIGNED && left >= 4)
-      store4(at + v * 4, y);
-    else
-      store_some(at + v * 4, y, left);
+    store_lying(Y_LIES, at + v * 4, y, left);
   }
 }
 
@@ -102,7 +119,7 @@ void main() {
   int bias = push.b_at + group_tile * CHANNELS;
   [[unroll]] for (int v = 0; v < VECS; v++) {
     vec4 b = load_constant4(bias + v * 4);
-    [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = b;
+    [[unroll]] for (int p = 0; p < PIXELS; p++) start(p * VECS + v, b);
   }
 
   int whole = TAIL ? push.channels & ~3 : push.channels;
@@ -119,11 +136,15 @@ void main() {
       for (int c = 0; c < whole; c += 4) {
         multiply(at, w, c, bvec4(true));
         w += 4 * CHANNELS;
+#ifdef FV_ARITHMETIC
+        if ((c + 4) % BLOCK == 0) promote();
+#endif
       }
       if (TAIL) {
         multiply(at, w, whole, used);
         w += 4 * CHANNELS;
       }
+      promote();
     }
   }
 

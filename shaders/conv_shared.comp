@@ -10,7 +10,7 @@
 layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const bool RESIDUAL = false;
 layout(constant_id = 3) const int X_CHANNELS = 0;     /* 1: they follow each other, from multiples of four on; else anyhow, see conv.comp */
-layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const bool TAIL = false;      /* channels is no multiple of four */
 layout(constant_id = 6) const int KH = 1;
 layout(constant_id = 7) const int KW = 1;
@@ -36,8 +36,8 @@ const int TILE_STRIDE = TILE_PIXELS + 1; /* rows of one channel begin in differe
 shared int pixel_at[TILE_PIXELS]; /* of tap 0, 0, as if all were inside; and where in the picture that is */
 shared int pixel_y[TILE_PIXELS];
 shared int pixel_x[TILE_PIXELS];
-shared float inputs[STEP * TILE_STRIDE];      /* [channel][pixel] */
-shared vec4 parameters[STEP * TILE_VECS];     /* [channel][four output channels] */
+shared FLOAT inputs[STEP * TILE_STRIDE];       /* [channel][pixel] */
+shared FLOAT4 parameters[STEP * TILE_VECS];    /* [channel][four output channels] */
 
 struct Pixel {
   int image, y, x;
@@ -63,14 +63,15 @@ void stage_inputs(int ky, int kx, int c) {
   int behind = ky * DY * push.x_row + kx * DX * push.x_pixel;
   for (int i = int(gl_LocalInvocationIndex); i < TILE_PIXELS * fours; i += THREADS) {
     int p = i / fours, k = (i - p * fours) * 4, left = push.channels - c - k;
-    vec4 x = vec4(0);
+    FLOAT4 x = FLOAT4(0);
     if (uint(pixel_y[p] + ky * DY) < uint(push.height) && uint(pixel_x[p] + kx * DX) < uint(push.width) && left > 0) {
       int step = push.x_channel, from = pixel_at[p] + behind + (c + k) * step;
       if (X_CHANNELS == 1)
-        x = load4(from);
+        x = load_float4(from);
       else
-        x = vec4(load(from), left > 1 ? load(from + step) : 0, left > 2 ? load(from + 2 * step) : 0, left > 3 ? load(from + 3 * step) : 0);
-      if (TAIL) x = mix(vec4(0), x, greaterThan(ivec4(left), ivec4(0, 1, 2, 3)));
+        x = FLOAT4(load_float(from), left > 1 ? load_float(from + step) : FLOAT(0), left > 2 ? load_float(from + 2 * step) : FLOAT(0),
+                  left > 3 ? load_float(from + 3 * step) : FLOAT(0));
+      if (TAIL) x = mix(FLOAT4(0), x, greaterThan(ivec4(left), ivec4(0, 1, 2, 3)));
     }
     [[unroll]] for (int j = 0; j < 4; j++) inputs[(k + j) * TILE_STRIDE + p] = x[j];
   }
@@ -79,10 +80,10 @@ void stage_inputs(int ky, int kx, int c) {
 void stage_weights(int tile, int group, int tap, int c, int depth) {
   for (int i = int(gl_LocalInvocationIndex); i < STEP * TILE_VECS; i += THREADS) {
     int k = i / TILE_VECS, v = i - k * TILE_VECS, four = tile * TILE_VECS + v, packed = four * 4 / PACKED;
-    vec4 w = vec4(0);
+    FLOAT4 w = FLOAT4(0);
     if (packed < push.tiles && c + k < depth) {
       int at = push.w_at + (((group * push.tiles + packed) * KH * KW + tap) * depth + c + k) * PACKED + (four * 4 - packed * PACKED);
-      w = FULL_WEIGHTS ? load_constant4(at) : load_weight4(at);
+      w = FULL_WEIGHTS ? FLOAT4(load_constant4(at)) : load_float_weight4(at);
     }
     parameters[i] = w;
   }
@@ -90,15 +91,32 @@ void stage_weights(int tile, int group, int tap, int c, int depth) {
 
 vec4 acc[PIXELS * VECS];
 
+/* In fp16, the sums of a step are added up in fp32. */
+#ifdef FV_ARITHMETIC
+FLOAT4 part[PIXELS * VECS];
+void begin() {
+  [[unroll]] for (int i = 0; i < PIXELS * VECS; i++) part[i] = FLOAT4(0);
+}
+void promote() {
+  [[unroll]] for (int i = 0; i < PIXELS * VECS; i++) acc[i] += vec4(part[i]);
+}
+#else
+#define part acc
+void begin() {}
+void promote() {}
+#endif
+
 void multiply(int row, int column) {
+  begin();
   for (int k = 0; k < STEP; k++) {
-    vec4 w[VECS];
+    FLOAT4 w[VECS];
     [[unroll]] for (int v = 0; v < VECS; v++) w[v] = parameters[k * TILE_VECS + column + v * COLUMNS];
     [[unroll]] for (int p = 0; p < PIXELS; p++) {
-      vec4 x = vec4(inputs[k * TILE_STRIDE + row + p * ROWS]);
-      [[unroll]] for (int v = 0; v < VECS; v++) acc[p * VECS + v] = fma(x, w[v], acc[p * VECS + v]);
+      FLOAT4 x = FLOAT4(inputs[k * TILE_STRIDE + row + p * ROWS]);
+      [[unroll]] for (int v = 0; v < VECS; v++) part[p * VECS + v] = fma(x, w[v], part[p * VECS + v]);
     }
   }
+  promote();
 }
 
 void finish(int p, int v, Pixel pixel, int channel, int output_at) {
@@ -111,10 +129,7 @@ void finish(int p, int v, Pixel pixel, int channel, int output_at) {
   }
   y = activate(ACTIVATION, y, push.alpha, push.beta);
   int at = push.y_at + pixel.image * push.y_image + pixel.y * push.y_row + pixel.x * push.y_pixel + output_at;
-  if (Y_ALIGNED && left >= 4)
-    store4(at, y);
-  else
-    store_some(at, y, left);
+  store_lying(Y_LIES, at, y, left);
 }
 
 void main() {

@@ -9,7 +9,7 @@
 layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const bool RESIDUAL = false;
 layout(constant_id = 3) const bool X_ALIGNED = false; /* pixels begin at multiples of four floats */
-layout(constant_id = 4) const bool Y_ALIGNED = false;
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const int KH = 3;
 layout(constant_id = 6) const int KW = 3;
 layout(constant_id = 7) const int SY = 1;
@@ -45,10 +45,10 @@ void main() {
       bool inside = row_inside && uint(left + i) < uint(push.width);
       row[i] = load_pixel(inside ? base + iy * push.x_row + (left + i) * push.x_pixel : zeros);
     }
-    [[unroll]] for (int kx = 0; kx < KW; kx++) {
-      vec4 weight = load_constant4(push.w_at + (ky * KW + kx) * quads * 4 + c);
-      [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p] = fma(row[p * SX + kx * DX], weight, acc[p]);
-    }
+    vec4 weight[KW];
+    [[unroll]] for (int kx = 0; kx < KW; kx++) weight[kx] = load_constant4(push.w_at + (ky * KW + kx) * quads * 4 + c);
+    [[unroll]] for (int p = 0; p < PIXELS; p++)
+      [[unroll]] for (int kx = 0; kx < KW; kx++) acc[p] = fma(row[p * SX + kx * DX], weight[kx], acc[p]);
   }
 
   int channels_left = push.channels - c;
@@ -62,9 +62,6 @@ void main() {
       v += vec4(load(from), channels_left > 1 ? load(from + 1) : 0, channels_left > 2 ? load(from + 2) : 0, channels_left > 3 ? load(from + 3) : 0);
     }
     v = activate(ACTIVATION, v, push.alpha, push.beta);
-    if (Y_ALIGNED && channels_left >= 4)
-      store4(to + p * push.y_pixel, v);
-    else
-      store_some(to + p * push.y_pixel, v, channels_left);
+    store_lying(Y_LIES, to + p * push.y_pixel, v, channels_left);
   }
 }

@@ -9,12 +9,13 @@
 layout(constant_id = 1) const int OPERATION = 0; /* OP_…: elementwise.glsl */
 layout(constant_id = 2) const int ACTIVATION = 0;
 layout(constant_id = 3) const int RANK = 1;
-layout(constant_id = 4) const bool Y_ALIGNED = false; /* fours begin at multiples of four */
+layout(constant_id = 4) const int Y_LIES = 0;
 layout(constant_id = 5) const bool A_ALIGNED = false;
 layout(constant_id = 6) const bool B_ALIGNED = false;
 layout(constant_id = 7) const bool A_IN_WEIGHTS = false;
 layout(constant_id = 8) const bool B_IN_WEIGHTS = false;
 layout(constant_id = 9) const bool BINARY = false;
+layout(constant_id = 10) const int SHORT = 0; /* the length of rows where it is less than four: no branch asks for it then */
 
 float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
@@ -39,7 +40,7 @@ void main() {
     b += at * push.b_strides[d];
     rest = outer;
   }
-  int count = min(inner - i, 4);
+  int count = SHORT > 0 ? SHORT : min(inner - i, 4);
   vec4 value = load_four(a, push.a_strides[RANK - 1], count, A_ALIGNED, A_IN_WEIGHTS);
   if (BINARY)
     value = binary(OPERATION, value, load_four(b, push.b_strides[RANK - 1], count, B_ALIGNED, B_IN_WEIGHTS));
@@ -47,12 +48,5 @@ void main() {
     value = unary(OPERATION, value, push.alpha, push.beta);
   value = activate(ACTIVATION, value, push.alpha, push.beta);
   int step = push.y_strides[RANK - 1];
-  if (Y_ALIGNED && count == 4) {
-    store4(y, value);
-  } else {
-    store(y, value.x);
-    if (count > 1) store(y + step, value.y);
-    if (count > 2) store(y + 2 * step, value.z);
-    if (count > 3) store(y + 3 * step, value.w);
-  }
+  store_row(Y_LIES, y, value, count, step);
 }

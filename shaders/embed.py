@@ -5,7 +5,7 @@ import pathlib
 import struct
 import sys
 
-FORMS = ("", ".half", ".narrow", ".widen")  # as FvVkForm in core/vulkan/pipeline.h
+FORMS = ("", ".half", ".narrow", ".widen", ".arithmetic")  # as FvVkForm in core/vulkan/pipeline.h
 VARIANTS = [path + form for form in FORMS for path in ("storage", "texel")]
 
 

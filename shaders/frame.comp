@@ -25,8 +25,8 @@ layout(constant_id = 13) const int STEP_2 = 1;
 layout(constant_id = 14) const bool ALIGNED = false; /* fours of a channel may be written at once */
 
 #ifdef FV_TEXEL
-layout(set = 0, binding = 5) uniform usamplerBuffer sample_texels;
-uint word(int at) { return texelFetch(sample_texels, at).x; }
+layout(set = 0, binding = 5, r32ui) uniform readonly uimageBuffer sample_texels;
+uint word(int at) { return imageLoad(sample_texels, at).x; }
 #else
 uint word(int at) { return weight_words[at]; }
 #endif

@@ -7,7 +7,7 @@
 
 layout(constant_id = 1) const bool A_ALIGNED = false;
 layout(constant_id = 2) const bool B_ALIGNED = false;
-layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 3) const int Y_LIES = 0;
 
 vec4 load_pixel(int at, bool aligned) { return aligned ? load4(at) : vec4(load(at), load(at + 1), load(at + 2), load(at + 3)); }
 
@@ -22,13 +22,7 @@ void main() {
   vec4 b = load_pixel(push.b_at + image * push.b_image + y * push.b_row + x * push.b_pixel + c, B_ALIGNED);
   int to = push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + 2 * c, left = 2 * (push.channels - c);
   vec4 low = vec4(a.x, b.x, a.y, b.y), high = vec4(a.z, b.z, a.w, b.w);
-  if (Y_ALIGNED && left >= 4)
-    store4(to, low);
-  else
-    store_some(to, low, left);
+  store_lying(Y_LIES, to, low, left);
   if (left <= 4) return;
-  if (Y_ALIGNED && left >= 8)
-    store4(to + 4, high);
-  else
-    store_some(to + 4, high, left - 4);
+  store_lying(Y_LIES, to + 4, high, left - 4);
 }

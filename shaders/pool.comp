@@ -10,7 +10,7 @@
 #define POOL_AVERAGE_WITH_PADS 2
 layout(constant_id = 1) const int MODE = 0;
 layout(constant_id = 2) const bool X_ALIGNED = false;
-layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 3) const int Y_LIES = 0;
 layout(constant_id = 4) const bool VECTOR = false; /* channels follow each other on both sides */
 layout(constant_id = 5) const int KH = 1;
 layout(constant_id = 6) const int KW = 1;
@@ -46,10 +46,16 @@ void main() {
       for (int kx = 0; kx < KW; kx++) {
         int ix = x0 + kx * push.dx;
         if (MODE == POOL_AVERAGE_WITH_PADS && iz < BACK && iy < push.bottom && ix < push.right) counted++;
-        if (uint(iz) >= uint(DEPTH) || uint(iy) >= uint(push.height) || uint(ix) >= uint(push.width)) continue;
-        vec4 v = load_pixel(base + iz * push.x_plane + iy * push.x_row + ix * push.x_pixel);
-        acc = MODE == POOL_MAX ? mix(max(acc, v), v, isnan(v)) : acc + v;
-        if (MODE == POOL_AVERAGE) counted++;
+        /* Nothing depends on branches, which software devices would run masked. */
+        bool inside = (KD == 1 || uint(iz) < uint(DEPTH)) && uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
+        vec4 v = load_pixel(inside ? base + iz * push.x_plane + iy * push.x_row + ix * push.x_pixel : base);
+        if (MODE == POOL_MAX) {
+          bvec4 taken = bvec4(ivec4(not(lessThanEqual(v, acc))) * int(inside)); /* a NaN is, and stays */
+          acc = mix(acc, v, taken);
+        } else {
+          acc += inside ? v : vec4(0);
+          if (MODE == POOL_AVERAGE) counted += int(inside);
+        }
       }
     }
   }
@@ -58,8 +64,6 @@ void main() {
   int to = push.y_at + image * push.y_image + z * push.y_plane + y * push.y_row + x * push.y_pixel + c * push.y_channel, left = push.channels - c;
   if (!VECTOR)
     store(to, acc.x);
-  else if (Y_ALIGNED && left >= 4)
-    store4(to, acc);
   else
-    store_some(to, acc, left);
+    store_lying(Y_LIES, to, acc, left);
 }

@@ -24,7 +24,7 @@ layout(constant_id = 1) const int ACTIVATION = 0;
 layout(constant_id = 2) const int X_ALIGNED = 0;      /* pixels begin at multiples of so many words, channels follow each other; 0: anything */
 layout(constant_id = 3) const bool X_SIGNED = false;
 layout(constant_id = 4) const int Y_TYPE = TYPE_U8;   /* or I8; or I32: sums; or F32: steps */
-layout(constant_id = 5) const bool Y_ALIGNED = false; /* fours of channels lie in one word */
+layout(constant_id = 5) const int Y_LIES = 0; /* BYTES_… */
 layout(constant_id = 6) const int KH = 1;
 layout(constant_id = 7) const int KW = 1;
 layout(constant_id = 8) const int SY = 1;
@@ -68,7 +68,7 @@ void finish(int at, int p, int table, int outputs_left, int zero, int inputs) {
     precise vec4 steps = vec4(sum) * uintBitsToFloat(weight_four(table + 16 + v * 4));
     steps = activate_steps(ACTIVATION, steps, push.alpha, push.beta);
     if (Y_TYPE == TYPE_U8 || Y_TYPE == TYPE_I8) {
-      store_bytes(to, quantised_word(Y_TYPE, steps, push.y_zero), left, Y_ALIGNED, push.y_channel);
+      store_bytes(to, quantised_word(Y_TYPE, steps, push.y_zero), left, Y_LIES, push.y_channel);
     } else {
       uvec4 words = Y_TYPE == TYPE_I32 ? uvec4(sum) : floatBitsToUint(steps);
       [[unroll]] for (int i = 0; i < 4; i++)

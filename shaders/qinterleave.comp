@@ -8,7 +8,7 @@
 
 layout(constant_id = 1) const bool A_ALIGNED = false; /* fours of channels lie in one word */
 layout(constant_id = 2) const bool B_ALIGNED = false;
-layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 3) const int Y_LIES = 0; /* BYTES_… */
 
 /* Two bytes of each: a0 b0 a1 b1. */
 uint in_turns(uint a, uint b) { return (a & 0xffu) | (b & 0xffu) << 8 | (a & 0xff00u) << 8 | (b & 0xff00u) << 16; }
@@ -23,6 +23,6 @@ void main() {
   uint a = load_bytes(push.a_at + image * push.a_image + y * push.a_row + x * push.a_pixel + c, left, A_ALIGNED, 1);
   uint b = load_bytes(push.b_at + image * push.b_image + y * push.b_row + x * push.b_pixel + c, left, B_ALIGNED, 1);
   int to = push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + 2 * c;
-  store_bytes(to, in_turns(a, b), 2 * left, Y_ALIGNED, 1);
-  if (left > 2) store_bytes(to + 4, in_turns(a >> 16, b >> 16), 2 * left - 4, Y_ALIGNED, 1);
+  store_bytes(to, in_turns(a, b), 2 * left, Y_LIES, 1);
+  if (left > 2) store_bytes(to + 4, in_turns(a >> 16, b >> 16), 2 * left - 4, Y_LIES, 1);
 }

@@ -12,7 +12,7 @@ layout(constant_id = 1) const int OPERATION = 0; /* QMAP_… */
 layout(constant_id = 2) const int ACTIVATION = 0;
 layout(constant_id = 3) const int RANK = 1;
 layout(constant_id = 4) const int TYPE = TYPE_U8; /* of bytes, all the same */
-layout(constant_id = 5) const bool Y_ALIGNED = false; /* fours begin at multiples of four */
+layout(constant_id = 5) const int Y_LIES = 0; /* BYTES_… */
 layout(constant_id = 6) const bool A_ALIGNED = false;
 layout(constant_id = 7) const bool B_ALIGNED = false;
 layout(constant_id = 8) const bool A_IN_WEIGHTS = false;
@@ -93,5 +93,5 @@ void main() {
     uint other = load_operand(b, push.b_strides[RANK - 1], count, B_ALIGNED, B_IN_WEIGHTS);
     word = quantised_word(TYPE, steps_of(word, other), zero_point(2));
   }
-  store_bytes(y, word, count, Y_ALIGNED, y_step);
+  store_bytes(y, word, count, Y_LIES, y_step);
 }

@@ -10,7 +10,7 @@ layout(constant_id = 1) const int MODE = QPOOL_MAX;
 layout(constant_id = 2) const int TYPE = TYPE_U8;
 layout(constant_id = 3) const int ACTIVATION = 0;
 layout(constant_id = 4) const bool X_ALIGNED = false; /* fours of channels lie in one word */
-layout(constant_id = 5) const bool Y_ALIGNED = false;
+layout(constant_id = 5) const int Y_LIES = 0; /* BYTES_… */
 
 const bool SIGNED = TYPE == TYPE_I8;
 
@@ -42,5 +42,5 @@ void main() {
   }
   acc &= MODE == QPOOL_MAX ? 255 : -1;
   uint word = MODE == QPOOL_MAX ? uint(acc.x | acc.y << 8 | acc.z << 16 | acc.w << 24) : average(acc, counted);
-  store_bytes(push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, word, left, Y_ALIGNED, push.y_channel);
+  store_bytes(push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, word, left, Y_LIES, push.y_channel);
 }

@@ -9,7 +9,7 @@
 
 layout(constant_id = 1) const bool SIGNED = false;
 layout(constant_id = 2) const bool X_ALIGNED = false; /* fours of channels lie in one word */
-layout(constant_id = 3) const bool Y_ALIGNED = false;
+layout(constant_id = 3) const int Y_LIES = 0; /* BYTES_… */
 layout(constant_id = 4) const int ROWS = 1;           /* taps */
 layout(constant_id = 5) const int COLUMNS = 1;
 layout(constant_id = 6) const int BITS = 0;           /* by which sums are too large */
@@ -41,5 +41,5 @@ void main() {
     sum = sum >> BITS & 255;
     word = uint(sum.x | sum.y << 8 | sum.z << 16 | sum.w << 24);
   }
-  store_bytes(push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, word, left, Y_ALIGNED, push.y_channel);
+  store_bytes(push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, word, left, Y_LIES, push.y_channel);
 }

@@ -41,11 +41,15 @@ uint load_bytes(int at, int left, bool whole, int step) {
   return word;
 }
 
-/* Stores the first `left` (at most 4) of four bytes. `whole`: they lie in one word, at its beginning; else `step` apart. */
-void store_bytes(int at, uint word, int left, bool whole, int step) {
-  if (whole && left >= 4)
+/* Stores the first `left` (at most 4) of four bytes, which lie in one word from its beginning on, or `step` apart. Not to know that all are stored is dear on
+ * devices that run both sides of branches. */
+#define BYTES_APART 0
+#define BYTES_IN_WORDS 1
+#define BYTES_ARE_WORDS 2 /* all four are stored, always */
+void store_bytes(int at, uint word, int left, int lie, int step) {
+  if (lie == BYTES_ARE_WORDS || (lie == BYTES_IN_WORDS && left >= 4))
     store_word(at >> 2, word);
-  else if (whole)
+  else if (lie == BYTES_IN_WORDS)
     store_masked(at >> 2, (1u << left * 8) - 1u, word);
   else
     for (int i = 0; i < min(left, 4); i++) store_byte(at + i * step, word >> i * 8 & 255u);

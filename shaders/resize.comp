@@ -6,7 +6,7 @@
 #include "push/resize.h"
 
 layout(constant_id = 1) const bool X_ALIGNED = false;
-layout(constant_id = 2) const bool Y_ALIGNED = false;
+layout(constant_id = 2) const int Y_LIES = 0;
 layout(constant_id = 3) const bool VECTOR = false; /* channels follow each other on both sides */
 layout(constant_id = 4) const int ROWS = 1;        /* taps */
 layout(constant_id = 5) const int COLUMNS = 1;
@@ -40,8 +40,6 @@ void main() {
   int to = push.y_at + image * push.y_image + y * push.y_row + x * push.y_pixel + c * push.y_channel, left = push.channels - c;
   if (!VECTOR)
     store(to, sum.x);
-  else if (Y_ALIGNED && left >= 4)
-    store4(to, sum);
   else
-    store_some(to, sum, left);
+    store_lying(Y_LIES, to, sum, left);
 }

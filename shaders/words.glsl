@@ -10,20 +10,16 @@ layout(set = 0, binding = 1) readonly buffer WeightWords { uint weight_words[]; 
 layout(set = 0, binding = 1) readonly buffer WeightFours { uvec4 weight_fours[]; };
 
 #if defined FV_TEXEL && !defined WORDS_STORAGE
-layout(set = 0, binding = 14) uniform usamplerBuffer arena_words1;
-layout(set = 0, binding = 15) uniform usamplerBuffer arena_words2;
-layout(set = 0, binding = 16) uniform usamplerBuffer weights_words1;
-layout(set = 0, binding = 17) uniform usamplerBuffer weights_words4;
-layout(set = 0, binding = 18, r32ui) uniform writeonly uimageBuffer arena_store1;
-uint arena_word(int at) { return texelFetch(arena_words1, at).x; }
-uvec2 arena_pair(int at) { return texelFetch(arena_words2, at >> 1).xy; }
-uint weight_word(int at) { return texelFetch(weights_words1, at).x; }
-uvec4 weight_four(int at) { return texelFetch(weights_words4, at >> 2); }
-void store_word(int at, uint word) { imageStore(arena_store1, at, uvec4(word)); }
-void store_pair(int at, uvec2 pair) {
-  store_word(at, pair.x);
-  store_word(at + 1, pair.y);
-}
+layout(set = 0, binding = 10, r32ui) uniform readonly uimageBuffer arena_words1;
+layout(set = 0, binding = 11, rg32ui) uniform readonly uimageBuffer arena_words2;
+layout(set = 0, binding = 12, r32ui) uniform readonly uimageBuffer weights_words1;
+layout(set = 0, binding = 13, rgba32ui) uniform readonly uimageBuffer weights_words4;
+uint arena_word(int at) { return imageLoad(arena_words1, at).x; }
+uvec2 arena_pair(int at) { return imageLoad(arena_words2, at >> 1).xy; }
+uint weight_word(int at) { return imageLoad(weights_words1, at).x; }
+uvec4 weight_four(int at) { return imageLoad(weights_words4, at >> 2); }
+void store_word(int at, uint word) { arena_words[at] = word; }
+void store_pair(int at, uvec2 pair) { arena_long[at >> 1] = packUint2x32(pair); }
 #else
 uint arena_word(int at) { return arena_words[at]; }
 uvec2 arena_pair(int at) { return arena_pairs[at >> 1]; }

@@ -13,12 +13,17 @@
 int fv_coco_image_count(const FvCoco *coco) { return (int)coco->images->len; }
 gint64 fv_coco_image_id(const FvCoco *coco, int image) { return g_array_index(coco->images, CocoImage, image).id; }
 const char *fv_coco_image_file(const FvCoco *coco, int image) { return g_array_index(coco->images, CocoImage, image).file; }
+gint64 fv_coco_image_frame(const FvCoco *coco, int image) {
+  gint64 frame = g_array_index(coco->images, CocoImage, image).frame;
+  return frame >= 0 ? frame : image;
+}
 int fv_coco_category_count(const FvCoco *coco) { return (int)coco->categories->len; }
 gint64 fv_coco_category_id(const FvCoco *coco, int category) { return g_array_index(coco->categories, CocoCategory, category).id; }
 const char *fv_coco_category_name(const FvCoco *coco, int category) { return g_array_index(coco->categories, CocoCategory, category).name; }
 
 gboolean fv_coco_add(FvCoco *coco, int image, int category, double score, const double box[4]) {
   if (image < 0 || image >= fv_coco_image_count(coco) || category < 0 || category >= fv_coco_category_count(coco) || !isfinite(score)) return FALSE;
+  if (g_array_index(coco->categories, CocoCategory, category).left_out) return FALSE;
   CocoBox detection = {.image = image, .category = category, .order = coco->detections->len, .score = score};
   for (int i = 0; i < 4; i++) {
     if (!isfinite(box[i])) return FALSE;
@@ -63,6 +68,28 @@ void fv_coco_keep(FvCoco *coco, const gboolean *keep) {
   }
   g_array_set_size(coco->truths, truths);
   fv_coco_forget(coco);
+}
+
+gboolean fv_coco_keep_categories(FvCoco *coco, const char *const *names, const char **ret_unknown) {
+  guint truths = 0;
+  for (guint c = 0; c < coco->categories->len; c++) g_array_index(coco->categories, CocoCategory, c).left_out = TRUE;
+  for (; *names; names++) {
+    CocoCategory *found = NULL;
+    for (guint c = 0; c < coco->categories->len && !found; c++)
+      if (g_ascii_strcasecmp(g_array_index(coco->categories, CocoCategory, c).name, *names) == 0) found = &g_array_index(coco->categories, CocoCategory, c);
+    if (!found) {
+      *ret_unknown = *names;
+      return FALSE;
+    }
+    found->left_out = FALSE;
+  }
+  for (guint i = 0; i < coco->truths->len; i++) {
+    CocoBox box = g_array_index(coco->truths, CocoBox, i);
+    if (!g_array_index(coco->categories, CocoCategory, box.category).left_out) g_array_index(coco->truths, CocoBox, truths++) = box;
+  }
+  g_array_set_size(coco->truths, truths);
+  fv_coco_forget(coco);
+  return TRUE;
 }
 
 /* Overlap over union; in a crowd, over the detection alone. */
@@ -199,7 +226,7 @@ static int judge_category(const FvCoco *coco, int category, guint *truth_at, gui
   return counting;
 }
 
-void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) {
+void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, FvCocoClass *per_category) {
   g_autoptr(GArray) judged = g_array_new(FALSE, FALSE, sizeof(Judged));
   g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(Judged));
   guint truth_at = 0, detection_at = 0;
@@ -209,17 +236,18 @@ void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category) 
   g_array_sort(coco->detections, detections_in_order);
   for (int c = 0; c < fv_coco_category_count(coco); c++) {
     int truth_count = judge_category(coco, c, &truth_at, &detection_at, judged);
-    if (per_category) per_category[c] = NAN;
+    if (per_category) per_category[c] = (FvCocoClass){NAN, NAN};
     g_array_append_vals(all, judged->data, judged->len);
     all_truths += truth_count;
     if (truth_count == 0) continue;
-    double mean = 0;
+    double mean = 0, half = 0;
     for (int step = 0; step < OVERLAPS; step++) {
       double precision = average_precision(judged, step, truth_count);
       mean += precision / OVERLAPS;
-      if (step == 0) sum50 += precision;
+      if (step == 0) half = precision;
     }
-    if (per_category) per_category[c] = mean;
+    if (per_category) per_category[c] = (FvCocoClass){mean, half};
+    sum50 += half;
     sum += mean;
     categories++;
   }

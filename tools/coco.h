@@ -16,18 +16,29 @@ typedef struct FvCocoResult {
   double pooled50;
 } FvCocoResult;
 
-/* Reads an instances.json (images, annotations, categories). NULL on failure. */
+typedef struct FvCocoClass {
+  double ap, ap50; /* mean over overlaps, and at overlap 0.5; NAN for a category without objects */
+} FvCocoClass;
+
+/* Reads an instances.json (images, annotations, categories); of a clip: the same, each image with its frame_index from 0. NULL on failure. */
 FvCoco *fv_coco_read(const char *path, FvError *err);
+/* Reads a MOTChallenge gt.txt (frame from 1, track, x, y, width, height, 1 or 0: ignore, class from 1, visible share; the last two may be missing: class 1). Images are the
+ * frames 1 to the last that is named; classes[i] is the name of class i + 1, others are passed over. NULL on failure. */
+FvCoco *fv_coco_read_mot(const char *path, const char *const *classes, FvError *err);
 /* Pictures (relative names; ids from 1) and classes (ids from 1) without any object. */
 FvCoco *fv_coco_create(const char *const *files, int file_count, const char *const *categories, int category_count);
 void fv_coco_destroy(FvCoco **coco);
 /* Keeps the pictures of which keep[image] is TRUE, with their objects. Detections are forgotten. */
 void fv_coco_keep(FvCoco *coco, const gboolean *keep);
+/* Only these categories count from now on; FALSE when a name is none of them, *ret_unknown telling which. Detections are forgotten. */
+gboolean fv_coco_keep_categories(FvCoco *coco, const char *const *names, const char **ret_unknown);
 
 /* Pictures, by rising id. File names are relative and do not leave the folder they are in. */
 int fv_coco_image_count(const FvCoco *coco);
 gint64 fv_coco_image_id(const FvCoco *coco, int image);
 const char *fv_coco_image_file(const FvCoco *coco, int image);
+/* Which frame of its clip, from 0: frame_index, or, where the file has none, the image's place. */
+gint64 fv_coco_image_frame(const FvCoco *coco, int image);
 /* Categories, in the file's order: a model's label i is category i. */
 int fv_coco_category_count(const FvCoco *coco);
 gint64 fv_coco_category_id(const FvCoco *coco, int category);
@@ -42,7 +53,7 @@ void fv_coco_forget(FvCoco *coco);
 /* The detections become the objects, in place of those there were. */
 void fv_coco_adopt(FvCoco *coco);
 
-/* per_category: fv_coco_category_count() average precisions, NAN for a category without objects; may be NULL. */
-void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, double *per_category);
+/* per_category: fv_coco_category_count() of them; may be NULL. */
+void fv_coco_evaluate(FvCoco *coco, FvCocoResult *result, FvCocoClass *per_category);
 
 #endif

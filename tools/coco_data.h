@@ -5,13 +5,14 @@
 #include "coco.h"
 
 typedef struct CocoImage {
-  gint64 id;
+  gint64 id, frame; /* frame: of a clip; -1: not said */
   char *file;
 } CocoImage;
 
 typedef struct CocoCategory {
   gint64 id;
   char *name;
+  gboolean left_out;
 } CocoCategory;
 
 /* An annotation or a detection. */
@@ -30,6 +31,8 @@ struct FvCoco {
   GArray *truths;     /* CocoBox */
   GArray *detections; /* CocoBox */
 };
+
+FvCoco *fv_coco_empty(void);
 
 /* COCO's area range "all" ends here, in square pixels. */
 #define COCO_MAX_AREA 1e10

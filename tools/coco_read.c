@@ -107,10 +107,13 @@ static int read_images(FvCoco *coco, JsonParser *parser, const char *path, FvErr
   for (guint i = 0; i < json_array_get_length(images); i++) {
     JsonObject *object = json_array_get_object_element(images, i);
     const char *file = string(json_object_get_member(object, "file_name"));
-    CocoImage image;
+    CocoImage image = {.frame = -1};
     if (!file || !integer(json_object_get_member(object, "id"), &image.id))
       return fv_error_set(err, FV_ERR_FORMAT, "%s: images[%u] needs an integer \"id\" and a text \"file_name\"", path, i);
     if (leaves_folder(file)) return fv_error_set(err, FV_ERR_FORMAT, "%s: images[%u]: file_name \"%.100s\" leads out of the folder", path, i, file);
+    JsonNode *frame = json_object_get_member(object, "frame_index");
+    if (frame && (!integer(frame, &image.frame) || image.frame < 0))
+      return fv_error_set(err, FV_ERR_FORMAT, "%s: images[%u]: \"frame_index\" is a whole number from 0", path, i);
     image.file = g_strdup(file);
     g_array_append_val(coco->images, image);
   }
@@ -127,7 +130,7 @@ static int read_categories(FvCoco *coco, GHashTable *index_of, JsonParser *parse
   for (guint i = 0; i < json_array_get_length(categories); i++) {
     JsonObject *object = json_array_get_object_element(categories, i);
     const char *name = string(json_object_get_member(object, "name"));
-    CocoCategory category;
+    CocoCategory category = {0};
     if (!name || !integer(json_object_get_member(object, "id"), &category.id))
       return fv_error_set(err, FV_ERR_FORMAT, "%s: categories[%u] needs an integer \"id\" and a text \"name\"", path, i);
     if (!g_hash_table_insert(index_of, g_memdup2(&category.id, sizeof category.id), GUINT_TO_POINTER(i)))
@@ -175,7 +178,7 @@ static int read_annotations(FvCoco *coco, GHashTable *category_of, JsonParser *p
 static void clear_image(gpointer image) { g_free(((CocoImage *)image)->file); }
 static void clear_category(gpointer category) { g_free(((CocoCategory *)category)->name); }
 
-static FvCoco *create(void) {
+FvCoco *fv_coco_empty(void) {
   FvCoco *coco = g_new0(FvCoco, 1);
   coco->images = g_array_new(FALSE, FALSE, sizeof(CocoImage));
   coco->categories = g_array_new(FALSE, FALSE, sizeof(CocoCategory));
@@ -187,13 +190,13 @@ static FvCoco *create(void) {
 }
 
 FvCoco *fv_coco_create(const char *const *files, int file_count, const char *const *categories, int category_count) {
-  FvCoco *coco = create();
+  FvCoco *coco = fv_coco_empty();
   for (int i = 0; i < file_count; i++) {
-    CocoImage image = {i + 1, g_strdup(files[i])};
+    CocoImage image = {i + 1, -1, g_strdup(files[i])};
     g_array_append_val(coco->images, image);
   }
   for (int i = 0; i < category_count; i++) {
-    CocoCategory category = {i + 1, g_strdup(categories[i])};
+    CocoCategory category = {i + 1, g_strdup(categories[i]), FALSE};
     g_array_append_val(coco->categories, category);
   }
   return coco;
@@ -203,7 +206,7 @@ FvCoco *fv_coco_read(const char *path, FvError *err) {
   g_autoptr(JsonParser) parser = parse(path, err);
   if (!parser) return NULL;
   g_autoptr(GHashTable) category_of = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-  FvCoco *coco = create();
+  FvCoco *coco = fv_coco_empty();
   if (read_images(coco, parser, path, err) < 0 || read_categories(coco, category_of, parser, path, err) < 0 ||
       read_annotations(coco, category_of, parser, path, err) < 0)
     fv_coco_destroy(&coco);

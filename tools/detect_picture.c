@@ -94,7 +94,7 @@ static GstSample *draw(GstSample *sample, FvProblems *problems) {
   fv_chain_add(chain, "appsrc", "source", nowhere);
   fv_chain_add(chain, "foveaoverlay", NULL, nowhere);
   fv_step_set(fv_chain_add(chain, "appsink", "sink", nowhere), "sync", "false", nowhere);
-  GstElement *pipeline = fv_build_pipeline(chain, "picture", problems);
+  GstElement *pipeline = fv_build_pipeline(chain, "picture", problems, NULL);
   g_ptr_array_unref(chain);
   if (pipeline == NULL) return NULL;
   gst_object_ref_sink(pipeline);

@@ -279,7 +279,7 @@ int fv_detect_video(const FvDetectJob *job) {
   FvProblems problems;
   fv_problems_init(&problems, job->input);
   GPtrArray *chain = make_chain(job, &problems);
-  run.pipeline = problems.items->len == 0 ? fv_build_pipeline(chain, "detect", &problems) : NULL;
+  run.pipeline = problems.items->len == 0 ? fv_build_pipeline(chain, "detect", &problems, NULL) : NULL;
   g_ptr_array_unref(chain);
   if (run.pipeline != NULL) {
     gst_object_ref_sink(run.pipeline);

@@ -14,7 +14,7 @@
 static const char command[] = "eval";
 
 typedef struct Settings {
-  char *images, *annotations, *truth_model, *detections;
+  char *images, *annotations, *clip, *truth, *truth_model, *detections, *mot_classes, *classes;
   double threshold, iou_threshold;
   int max_detections, pictures;
   gboolean json;
@@ -52,7 +52,7 @@ static int write_results(Evaluation *it, const char *path) {
   return result;
 }
 
-static void print_json(const Evaluation *it, const FvCocoResult *result, const double *per_category) {
+static void print_json(const Evaluation *it, const FvCocoResult *result, const FvCocoClass *per_category) {
   FvJson json;
   fv_json_init(&json);
   fv_json_open(&json, NULL, '{');
@@ -63,22 +63,26 @@ static void print_json(const Evaluation *it, const FvCocoResult *result, const d
   fv_json_int(&json, "detections", it->found_total);
   fv_json_open(&json, "per_class", '{');
   for (int c = 0; c < fv_coco_category_count(it->measure.coco); c++)
-    if (isfinite(per_category[c])) fv_json_number(&json, fv_coco_category_name(it->measure.coco, c), per_category[c], 5);
+    if (isfinite(per_category[c].ap)) fv_json_number(&json, fv_coco_category_name(it->measure.coco, c), per_category[c].ap, 5);
+  fv_json_close(&json, '}');
+  fv_json_open(&json, "per_class_ap50", '{');
+  for (int c = 0; c < fv_coco_category_count(it->measure.coco); c++)
+    if (isfinite(per_category[c].ap)) fv_json_number(&json, fv_coco_category_name(it->measure.coco, c), per_category[c].ap50, 5);
   fv_json_close(&json, '}');
   fv_json_close(&json, '}');
   fv_json_print(&json);
 }
 
-static void print_text(const Evaluation *it, const FvCocoResult *result, const double *per_category) {
+static void print_text(const Evaluation *it, const FvCocoResult *result, const FvCocoClass *per_category) {
   printf("mAP    %.4f (overlaps 0.50 to 0.95)\nAP50   %.4f\npooled %.4f (all classes ranked together)\n", result->map, result->ap50, result->pooled);
-  printf("%d pictures, %lld detections\n\n", fv_coco_image_count(it->measure.coco), (long long)it->found_total);
+  printf("%d %s, %lld detections\n\nAP      AP50\n", fv_coco_image_count(it->measure.coco), it->measure.clip ? "frames" : "pictures", (long long)it->found_total);
   for (int c = 0; c < fv_coco_category_count(it->measure.coco); c++)
-    if (isfinite(per_category[c])) printf("%.4f  %s\n", per_category[c], fv_coco_category_name(it->measure.coco, c));
+    if (isfinite(per_category[c].ap)) printf("%.4f  %.4f  %s\n", per_category[c].ap, per_category[c].ap50, fv_coco_category_name(it->measure.coco, c));
 }
 
 static int report(Evaluation *it, const Settings *settings) {
   FvCocoResult result;
-  double *per_category = g_new0(double, fv_coco_category_count(it->measure.coco) + 1);
+  FvCocoClass *per_category = g_new0(FvCocoClass, fv_coco_category_count(it->measure.coco) + 1);
   fv_coco_evaluate(it->measure.coco, &result, per_category);
   (settings->json ? print_json : print_text)(it, &result, per_category);
   g_free(per_category);
@@ -86,16 +90,28 @@ static int report(Evaluation *it, const Settings *settings) {
 }
 
 static int check_settings(const Settings *settings) {
-  if (!settings->images) return fv_fail_usage(command, "--images DIR is missing");
-  if (!settings->annotations == !settings->truth_model) return fv_fail_usage(command, "give either --annotations FILE or --truth-model MODEL");
+  if (!settings->images == !settings->clip) return fv_fail_usage(command, "give either --images DIR or --clip FILE");
+  if (settings->images && settings->truth) return fv_fail_usage(command, "--truth is about a clip; the truth about pictures is --annotations");
+  if (settings->clip && settings->annotations) return fv_fail_usage(command, "--annotations is about pictures; the truth about a clip is --truth");
+  if (settings->images && !settings->annotations == !settings->truth_model) return fv_fail_usage(command, "give either --annotations FILE or --truth-model MODEL");
+  if (settings->clip && !settings->truth == !settings->truth_model) return fv_fail_usage(command, "give either --truth FILE or --truth-model MODEL");
   if (!(settings->threshold > 0 && settings->threshold < 1)) return fv_fail_usage(command, "--threshold must lie between 0 and 1, not be %g", settings->threshold);
   if (!(settings->iou_threshold >= 0 && settings->iou_threshold <= 1)) return fv_fail_usage(command, "--iou-threshold must be 0 to 1, not %g", settings->iou_threshold);
   if (settings->max_detections < 1 || settings->max_detections > FV_MAX_DETECTIONS)
     return fv_fail_usage(command, "--max-detections must be 1 to %d, not %d", FV_MAX_DETECTIONS, settings->max_detections);
   if (settings->pictures < 0) return fv_fail_usage(command, "--pictures must be 1 or more, or 0 for all");
-  if (settings->pictures && settings->annotations) return fv_fail_usage(command, "--pictures chooses among unannotated ones; it goes with --truth-model");
-  if (!g_file_test(settings->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", settings->images);
+  if (settings->pictures && (settings->annotations || settings->clip)) return fv_fail_usage(command, "--pictures chooses among unannotated ones; it goes with --images and --truth-model");
+  if (settings->images && !g_file_test(settings->images, G_FILE_TEST_IS_DIR)) return fv_fail(command, "--images '%s' is not a folder", settings->images);
   return fv_output_check(command, "--detections", settings->detections);
+}
+
+static int list_pictures(Evaluation *it, const Settings *settings, const FvModel *model, FvError *err) {
+  if (settings->clip) return fv_measure_list_frames(&it->measure, model, err);
+  g_autoptr(GPtrArray) names = fv_gallery_list(settings->images, err);
+  if (!names) return -1;
+  if (settings->pictures) fv_gallery_thin(names, (guint)settings->pictures);
+  fv_measure_list(&it->measure, settings->images, names, model);
+  return 0;
 }
 
 /* What the other model finds is true; its classes are the categories. */
@@ -105,29 +121,44 @@ static int load_truth(Evaluation *it, const Settings *settings, const FvModelOpt
   FvError err;
   int result = fv_model_options_open(&other, command, settings->truth_model, &model);
   if (result == FV_EXIT_OK) result = fv_model_expect_detector(command, model);
-  g_autoptr(GPtrArray) names = result == FV_EXIT_OK ? fv_gallery_list(settings->images, &err) : NULL;
-  if (result == FV_EXIT_OK && !names) result = fv_fail(command, "%s", err.message);
-  if (result == FV_EXIT_OK) {
-    if (settings->pictures) fv_gallery_thin(names, (guint)settings->pictures);
-    fv_measure_list(&it->measure, settings->images, names, model);
-    if (fv_measure_trust(&it->measure, model, &err) < 0) result = fv_fail(command, "%s", err.message);
-  }
+  if (result == FV_EXIT_OK && (list_pictures(it, settings, model, &err) < 0 || fv_measure_trust(&it->measure, model, &err) < 0))
+    result = fv_fail(command, "%s", err.message);
   fv_model_destroy(&model);
   return result;
 }
 
-static int load(Evaluation *it, const Settings *settings, const FvModelOptions *options, const char *path) {
+/* COCO's JSON, of pictures or of a clip, or MOTChallenge's text. */
+static int read_truth(Evaluation *it, const Settings *settings) {
   FvError err;
+  const char *path = settings->clip ? settings->truth : settings->annotations;
+  if (settings->clip && g_str_has_suffix(path, ".txt")) {
+    g_auto(GStrv) classes = g_strsplit(settings->mot_classes ? settings->mot_classes : "person", ",", -1);
+    it->measure.coco = fv_coco_read_mot(path, (const char *const *)classes, &err);
+  } else {
+    it->measure.coco = fv_coco_read(path, &err);
+  }
+  return it->measure.coco ? FV_EXIT_OK : fv_fail(command, "%s", err.message);
+}
+
+static int keep_classes(Evaluation *it, const Settings *settings) {
+  const char *unknown;
+  if (!settings->classes) return FV_EXIT_OK;
+  g_auto(GStrv) names = g_strsplit(settings->classes, ",", -1);
+  if (fv_coco_keep_categories(it->measure.coco, (const char *const *)names, &unknown)) return FV_EXIT_OK;
+  return fv_fail(command, "--classes: the truth knows no class '%.64s'", unknown);
+}
+
+static int load(Evaluation *it, const Settings *settings, const FvModelOptions *options, const char *path) {
   int result = fv_model_options_open(options, command, path, &it->model);
   if (result == FV_EXIT_OK) result = fv_model_expect_detector(command, it->model);
   if (result != FV_EXIT_OK) return result;
   it->measure = (FvMeasure){.threshold = settings->threshold, .iou_threshold = settings->iou_threshold, .max_detections = settings->max_detections,
-                            .device = options->device, .threads = options->threads, .progress = "pictures",
+                            .device = options->device, .threads = options->threads, .progress = settings->clip ? "frames" : "pictures",
                             .precision = options->precision ? (FvPrecision)fv_precision_from_name(options->precision) : FV_PRECISION_AUTO};
-  if (settings->truth_model) return load_truth(it, settings, options);
-  it->measure.folder = g_strdup(settings->images);
-  it->measure.coco = fv_coco_read(settings->annotations, &err);
-  return it->measure.coco ? FV_EXIT_OK : fv_fail(command, "%s", err.message);
+  it->measure.clip = g_strdup(settings->clip);
+  if (!settings->truth_model) it->measure.folder = g_strdup(settings->images);
+  result = settings->truth_model ? load_truth(it, settings, options) : read_truth(it, settings);
+  return result == FV_EXIT_OK ? keep_classes(it, settings) : result;
 }
 
 static void finish(Evaluation *it, Settings *settings, FvModelOptions *options) {
@@ -137,6 +168,10 @@ static void finish(Evaluation *it, Settings *settings, FvModelOptions *options) 
   fv_model_options_finish(options);
   g_free(settings->images);
   g_free(settings->annotations);
+  g_free(settings->clip);
+  g_free(settings->truth);
+  g_free(settings->mot_classes);
+  g_free(settings->classes);
   g_free(settings->truth_model);
   g_free(settings->detections);
 }
@@ -148,7 +183,11 @@ int fv_command_eval(int argc, char **argv) {
   const GOptionEntry entries[] = {
     {"images", 0, 0, G_OPTION_ARG_FILENAME, &settings.images, "Folder of the pictures", "DIR"},
     {"annotations", 0, 0, G_OPTION_ARG_FILENAME, &settings.annotations, "What is on them, in COCO's form", "instances.json"},
-    {"truth-model", 0, 0, G_OPTION_ARG_FILENAME, &settings.truth_model, "Instead of annotations: what this model finds with a score of 0.3 or more", "MODEL"},
+    {"clip", 0, 0, G_OPTION_ARG_FILENAME, &settings.clip, "Instead of pictures: a recording", "FILE"},
+    {"truth", 0, 0, G_OPTION_ARG_FILENAME, &settings.truth, "What is in the recording: COCO-video .json or MOTChallenge gt .txt", "FILE"},
+    {"mot-classes", 0, 0, G_OPTION_ARG_STRING, &settings.mot_classes, "Names of the .txt file's classes 1, 2, … (default person)", "NAME,…"},
+    {"classes", 0, 0, G_OPTION_ARG_STRING, &settings.classes, "Only these of the truth's classes count (default: all)", "NAME,…"},
+    {"truth-model", 0, 0, G_OPTION_ARG_FILENAME, &settings.truth_model, "Instead of annotations or truth: what this model finds with a score of 0.3 or more", "MODEL"},
     {"pictures", 0, 0, G_OPTION_ARG_INT, &settings.pictures, "With --truth-model: how many pictures of the folder, evenly chosen (default 0: all)", "N"},
     {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &settings.threshold, "Lowest score that counts, 0 to 1 (default 0.01)", "SCORE"},
     {"iou-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &settings.iou_threshold, "Overlap at which boxes suppress each other, 0 to 1 (default 0: the model's own)", "IOU"},
@@ -159,7 +198,7 @@ int fv_command_eval(int argc, char **argv) {
     FV_DEVICE_OPTIONS(options),
     {0}};
   const FvUsage usage = {command, "MODEL",
-                         "Measures mean average precision by COCO's rules, 0 to 1. Pictures are taken as stored, without their EXIF orientation.\n"
+                         "Measures mean average precision by COCO's rules, 0 to 1, on pictures or on the frames of a recording. Pictures are taken as stored, without their EXIF orientation.\n"
                          "Classes without an annotated object are left out.", 1, 1};
   fv_json_init(&it.results);
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);

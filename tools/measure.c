@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "clip.h"
 #include "progress.h"
 
 #define MAX_KEPT_BYTES ((gsize)256 << 20)
@@ -23,15 +24,29 @@ void fv_measure_finish(FvMeasure *measure) {
   g_clear_pointer(&measure->kept, g_free);
   fv_coco_destroy(&measure->coco);
   g_clear_pointer(&measure->folder, g_free);
+  g_clear_pointer(&measure->clip, g_free);
 }
 
-void fv_measure_list(FvMeasure *measure, const char *folder, const GPtrArray *names, const FvModel *model) {
+static void list_names(FvMeasure *measure, const GPtrArray *names, const FvModel *model) {
   const FvDescription *description = fv_model_description(model);
   g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
   char scratch[32];
   for (int i = 0; i < description->class_count; i++) g_ptr_array_add(labels, g_strdup(fv_description_label(description, i, scratch)));
-  measure->folder = g_strdup(folder);
   measure->coco = fv_coco_create((const char *const *)names->pdata, (int)names->len, (const char *const *)labels->pdata, (int)labels->len);
+}
+
+void fv_measure_list(FvMeasure *measure, const char *folder, const GPtrArray *names, const FvModel *model) {
+  measure->folder = g_strdup(folder);
+  list_names(measure, names, model);
+}
+
+int fv_measure_list_frames(FvMeasure *measure, const FvModel *model, FvError *err) {
+  gint64 count = fv_clip_count(measure->clip, err);
+  if (count <= 0 || count > G_MAXINT) return count < 0 ? (int)count : fv_error_set(err, FV_ERR_FORMAT, "%s: has no frame", measure->clip);
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  for (gint64 i = 0; i < count; i++) g_ptr_array_add(names, g_strdup_printf("%06" G_GINT64_FORMAT, i));
+  list_names(measure, names, model);
+  return 0;
 }
 
 /* Labels stand for categories by position when there are equally many of both, else by name. */
@@ -82,20 +97,9 @@ static int open_picture(FvMeasure *measure, int image, FvPicture *picture, gbool
   return 0;
 }
 
-static int detect_in(Pass *it, int image, FvError *err) {
-  FvPicture picture;
-  gboolean owned;
-  int count = open_picture(it->measure, image, &picture, &owned, err);
-  if (count < 0) return count;
-  FvFrame frame = fv_picture_frame(&picture);
-  count = fv_session_detect(it->session, &frame, &it->params, it->found, it->params.max_detections, err);
-  if (count < 0) fv_error_prefix(err, "%.256s", fv_coco_image_file(it->measure->coco, image));
-  if (owned) fv_picture_release(&picture);
-  return count;
-}
-
-static int judge_picture(Pass *it, int image, FvError *err) {
-  int count = detect_in(it, image, err);
+static int judge_frame(Pass *it, int image, const FvFrame *frame, FvError *err) {
+  int count = fv_session_detect(it->session, frame, &it->params, it->found, it->params.max_detections, err);
+  if (count < 0) return fv_error_prefix(err, "%.256s", fv_coco_image_file(it->measure->coco, image));
   for (int i = 0; i < count; i++) {
     const FvDetection *d = &it->found[i];
     double box[4] = {d->x0, d->y0, (double)d->x1 - d->x0, (double)d->y1 - d->y0};
@@ -104,18 +108,62 @@ static int judge_picture(Pass *it, int image, FvError *err) {
     it->total++;
     if (it->tell) it->tell(it->data, image, category, d->score, box);
   }
-  return count < 0 ? count : 0;
+  return 0;
+}
+
+static int judge_picture(Pass *it, int image, FvError *err) {
+  FvPicture picture;
+  gboolean owned;
+  int result = open_picture(it->measure, image, &picture, &owned, err);
+  if (result < 0) return result;
+  FvFrame frame = fv_picture_frame(&picture);
+  result = judge_frame(it, image, &frame, err);
+  if (owned) fv_picture_release(&picture);
+  return result;
+}
+
+static int judge_pictures(Pass *it, FvProgress *progress, FvError *err) {
+  int count = fv_coco_image_count(it->measure->coco), result = 0;
+  for (int i = 0; i < count && result == 0; i++) {
+    if (progress) fv_progress_show(progress, i);
+    result = judge_picture(it, i, err);
+  }
+  return result;
+}
+
+/* Images by the number of their frame, of which a truth may name but some. */
+static GHashTable *images_by_frame(const FvCoco *coco) {
+  GHashTable *images = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  for (int i = 0; i < fv_coco_image_count(coco); i++) {
+    gint64 frame = fv_coco_image_frame(coco, i);
+    g_hash_table_insert(images, g_memdup2(&frame, sizeof frame), GINT_TO_POINTER(i));
+  }
+  return images;
+}
+
+static int judge_clip(Pass *it, FvProgress *progress, FvError *err) {
+  g_autoptr(GHashTable) images = images_by_frame(it->measure->coco);
+  int seen = 0, wanted = (int)g_hash_table_size(images), result;
+  FvClip *clip = fv_clip_open(it->measure->clip, err);
+  FvFrame frame;
+  result = clip ? 1 : -1;
+  for (gint64 n = 0; seen < wanted && result > 0 && (result = fv_clip_next(clip, &frame, err)) > 0; n++) {
+    gpointer image;
+    if (!g_hash_table_lookup_extended(images, &n, NULL, &image)) continue;
+    if (judge_frame(it, GPOINTER_TO_INT(image), &frame, err) < 0) result = -1;
+    if (progress) fv_progress_show(progress, ++seen);
+    else seen++;
+  }
+  fv_clip_close(&clip);
+  if (result < 0) return result;
+  return seen == wanted ? 0 : fv_error_set(err, FV_ERR_FORMAT, "%s: has %d of the %d frames of the truth", it->measure->clip, seen, wanted);
 }
 
 static int judge_all(Pass *it, FvError *err) {
-  FvProgress progress;
-  int count = fv_coco_image_count(it->measure->coco), result = 0;
-  if (it->measure->progress) fv_progress_start(&progress, it->measure->progress, count);
-  for (int i = 0; i < count && result == 0; i++) {
-    if (it->measure->progress) fv_progress_show(&progress, i);
-    result = judge_picture(it, i, err);
-  }
-  if (it->measure->progress) fv_progress_end(&progress);
+  FvProgress progress, *shown = it->measure->progress ? &progress : NULL;
+  if (shown) fv_progress_start(shown, it->measure->progress, fv_coco_image_count(it->measure->coco));
+  int result = (it->measure->clip ? judge_clip : judge_pictures)(it, shown, err);
+  if (shown) fv_progress_end(shown);
   return result;
 }
 

@@ -12,7 +12,8 @@
 
 typedef struct FvMeasure {
   FvCoco *coco;
-  char *folder;              /* of the pictures */
+  char *folder;              /* of the pictures, or */
+  char *clip;                /* the recording whose frames they are */
   double threshold;          /* lowest score that counts; 0: 0.01 */
   double iou_threshold;      /* of suppression; 0: the model's own */
   int max_detections;        /* per picture; 0: 100 */
@@ -26,6 +27,8 @@ typedef struct FvMeasure {
 } FvMeasure;
 
 void fv_measure_finish(FvMeasure *measure);
+/* All frames of measure->clip, which is read through to count them. The classes are the model's. No truth yet. */
+int fv_measure_list_frames(FvMeasure *measure, const FvModel *model, FvError *err);
 /* names: relative to folder. The classes are the model's. No truth yet. */
 void fv_measure_list(FvMeasure *measure, const char *folder, const GPtrArray *names, const FvModel *model);
 

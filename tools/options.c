@@ -99,7 +99,7 @@ int fv_model_options_check(const FvModelOptions *options, const char *command) {
   if (options->device != NULL && !fv_config_device_is_valid(options->device))
     return fv_fail_usage(command, "--device '%s' is unknown; it is one of auto, cpu, vulkan, vulkan:N, vulkan:NAME", options->device);
   if (options->precision && fv_precision_from_name(options->precision) < 0)
-    return fv_fail_usage(command, "--precision '%s' is unknown; it is one of auto, fp32, fp16", options->precision);
+    return fv_fail_usage(command, "--precision '%s' is unknown; it is one of auto, fp32, fp16, fp16-arithmetic", options->precision);
   if (!options->signature || fv_signature_policy_from_name(options->signature) >= 0) return FV_EXIT_OK;
   return fv_fail_usage(command, "--signature '%s' is not off, warn or require", options->signature);
 }

@@ -48,7 +48,7 @@ typedef struct FvModelOptions {
   FV_TRUST_OPTIONS(o)
 #define FV_DEVICE_OPTIONS(o) \
   {"device", 0, 0, G_OPTION_ARG_STRING, &(o).device, "auto, cpu, vulkan, vulkan:N or vulkan:NAME (default auto)", "DEVICE"}, \
-  {"precision", 0, 0, G_OPTION_ARG_STRING, &(o).precision, "auto, fp32 or fp16; auto is fp16 on GPUs; the CPU computes in fp32 (default auto)", "PRECISION"}, \
+  {"precision", 0, 0, G_OPTION_ARG_STRING, &(o).precision, "auto, fp32, fp16 or fp16-arithmetic; auto is fp16 on GPUs; the CPU computes in fp32 (default auto)", "PRECISION"}, \
   {"threads", 0, 0, G_OPTION_ARG_INT, &(o).threads, "Threads, 1 to 64; 0 is one per core (default 0)", "N"}
 
 void fv_model_options_finish(FvModelOptions *options);

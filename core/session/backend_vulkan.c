@@ -7,12 +7,17 @@
 typedef struct VulkanPlan {
   FvVkDevice *device;
   FvVkProgram *program;
+  FvVkArithmetic arithmetic;
 } VulkanPlan;
 
-static int choose_precision(FvPlan *plan, const FvVkDevice *device, FvError *err) {
-  bool takes_half = fv_vk_device_takes_half(device);
+static int choose_precision(FvPlan *plan, VulkanPlan *state, FvError *err) {
+  const FvVkDevice *device = state->device;
+  bool takes_half = fv_vk_device_takes_half(device), computes_half = fv_vk_device_computes_half(device);
+  if (plan->precision == FV_PRECISION_FP16_ARITHMETIC && !computes_half)
+    return fv_error_set(err, FV_ERR_DEVICE, "device '%s' does not compute in fp16; use precision %s", fv_vk_device_id(device), takes_half ? "fp16" : "fp32");
   if (plan->precision == FV_PRECISION_FP16 && !takes_half)
     return fv_error_set(err, FV_ERR_DEVICE, "device '%s' has no 16-bit storage, which fp16 takes; use precision fp32", fv_vk_device_id(device));
+  state->arithmetic = plan->precision == FV_PRECISION_FP16_ARITHMETIC ? FV_VK_IN_HALF : plan->precision == FV_PRECISION_AUTO && computes_half ? FV_VK_AS_TUNED : FV_VK_IN_FULL;
   if (plan->precision == FV_PRECISION_AUTO) plan->precision = takes_half && !fv_vk_device_is_software(device) ? FV_PRECISION_FP16 : FV_PRECISION_FP32;
   return 0;
 }
@@ -23,7 +28,7 @@ static int vulkan_open(FvPlan *plan, const char *which, FvError *err) {
   if (!state) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   int result = fv_vk_device_open(which, &state->device, err);
   if (result == 0) strncpy(plan->device_id, fv_vk_device_id(state->device), sizeof plan->device_id - 1);
-  return result < 0 ? result : choose_precision(plan, state->device, err);
+  return result < 0 ? result : choose_precision(plan, state, err);
 }
 
 static void vulkan_close(FvPlan *plan) {
@@ -83,6 +88,7 @@ static int vulkan_finish(FvPlan *plan, FvError *err) {
   FvVkStep *steps = calloc((size_t)plan->step_count + 1, sizeof *steps);
   FvVkProgramParams params;
   FvVkOperand *operands = steps ? collect_operands(plan, steps, &params) : NULL;
+  params.arithmetic = state->arithmetic;
   int result = operands ? fv_vk_program_create(state->device, &params, &state->program, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   free(operands);
   free(steps);
@@ -100,6 +106,7 @@ static int vulkan_tune(FvPlan *plan, FvTuneFn tell, void *data, FvTuning *tuning
   FvVkProgramParams params;
   FvVkOperand *operands = steps ? collect_operands(plan, steps, &params) : NULL;
   bool texel = fv_vk_program_is_texel(state->program);
+  params.arithmetic = state->arithmetic;
   int result = operands ? fv_vk_tune(state->device, &params, texel, tell, data, tuning, err) : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   free(operands);
   free(steps);

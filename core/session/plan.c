@@ -61,7 +61,7 @@ static int record_ends(FvPlan *plan, FvError *err) {
 static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
   int result = take_graph(plan, params, err);
   if (result == 0) result = fv_passes_run(plan->graph, !(params->flags & FV_PLAN_NO_FUSION), err);
-  if (result == 0 && plan->precision == FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
+  if (result == 0 && plan->precision >= FV_PRECISION_FP16 && fv_pass_halve(plan->graph) < 0) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory while turning the graph to fp16");
   if (result == 0 && !fv_graph_tighten(plan->graph)) result = fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   if (result == 0) result = fv_layout_create(plan->graph, &plan->layout, err);
   if (result == 0) result = record_ends(plan, err);
@@ -71,7 +71,7 @@ static int build(FvPlan *plan, const FvPlanParams *params, FvError *err) {
 }
 
 int fv_plan_params_check(const FvPlanParams *params, FvError *err) {
-  if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
+  if (params->precision < FV_PRECISION_AUTO || params->precision > FV_PRECISION_FP16_ARITHMETIC) return fv_error_set(err, FV_ERR_INVALID, "there is no precision %d", (int)params->precision);
   if (params->threads >= 0 && params->threads <= FV_MAX_THREADS) return 0;
   return fv_error_set(err, FV_ERR_INVALID, "threads must be 0 (one per core) to %d, not %d", FV_MAX_THREADS, params->threads);
 }
@@ -140,7 +140,8 @@ void fv_plan_destroy(FvPlan **plan) {
   free(old);
 }
 
-static const char *const precisions[] = {[FV_PRECISION_AUTO] = "auto", [FV_PRECISION_FP32] = "fp32", [FV_PRECISION_FP16] = "fp16"};
+static const char *const precisions[] = {[FV_PRECISION_AUTO] = "auto", [FV_PRECISION_FP32] = "fp32", [FV_PRECISION_FP16] = "fp16",
+                                         [FV_PRECISION_FP16_ARITHMETIC] = "fp16-arithmetic"};
 enum { PRECISIONS = sizeof precisions / sizeof precisions[0] };
 
 int fv_precision_from_name(const char *name) {

@@ -59,6 +59,7 @@ int fv_spool_reader_open(FvSpool *spool, const FvSpoolReaderParams *params, FvSp
   *place = NULL;
   if (!params->name || !fv_cursor_name_ok(params->name))
     return fv_error_set(err, FV_ERR_INVALID, "a reader's name is 1 to %d letters, digits, '-', '_' and '.', not '%.80s'", FV_SPOOL_MAX_NAME, params->name ? params->name : "");
+  if (params->in_order && params->newest_first) return fv_error_set(err, FV_ERR_INVALID, "in_order and newest_first exclude each other");
   if (params->backlog_bytes_per_s < 0) return fv_error_set(err, FV_ERR_INVALID, "backlog_bytes_per_s must not be negative");
   FvSpoolReader *reader = calloc(1, sizeof *reader);
   if (!reader) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
@@ -184,6 +185,11 @@ static const FvSegmentEntry *find_entry(const FvSegmentIndex *index, uint64_t se
   return low ? &index->entries[low - 1] : NULL;
 }
 
+/* What cannot be read is as good as acknowledged: it must not hold its segment, nor count as waiting, for ever. */
+static void give_up(FvSpoolReader *reader, int priority, uint64_t first, uint64_t last) {
+  if (reader->cursor && reader->spool->lock_file >= 0 && first <= last) fv_cursor_add(reader->cursor, priority, first, last);
+}
+
 /* One step along a lane: 1 a record, 0 nothing there but the lane has moved on, negative an error. */
 static int step(FvSpoolReader *reader, int priority, bool fresh, FvSpoolRecord *record, FvError *err) {
   Lane *lane = &reader->lanes[priority];
@@ -203,27 +209,43 @@ static int step(FvSpoolReader *reader, int priority, bool fresh, FvSpoolRecord *
   }
   const FvSegmentEntry *entry = find_entry(&reader->index, *at, down);
   if (!entry || (down ? entry->sequence < segment->first : entry->sequence > segment->last)) {
+    give_up(reader, priority, down ? segment->first : *at, down ? *at : segment->last);
     *at = beyond;
     return 0;
   }
   if (entry->sequence != *at) { /* what lay here cannot be read */
+    give_up(reader, priority, down ? entry->sequence + 1 : *at, down ? *at : entry->sequence - 1);
     *at = entry->sequence;
     return 0;
   }
   *at = down ? entry->sequence - 1 : entry->sequence + 1;
   int state = fv_segment_read(reader->fd, priority, entry, &reader->buffer, &reader->capacity, record);
   if (state < 0) return fv_error_set(err, FV_ERR_IO, "%s: %s", reader->spool->path, strerror(errno));
-  if (state == 0) reader->spool->damaged++;
+  if (state == 0) {
+    reader->spool->damaged++;
+    give_up(reader, priority, entry->sequence, entry->sequence);
+  }
   if (state > 0 && !fresh) reader->tokens -= (double)record->size;
   return state;
+}
+
+/* The priority that the next record comes from, or -1. */
+static int choose_lane(FvSpoolReader *reader, bool *ret_fresh) {
+  int priority = reader->params.in_order ? find_lane(reader, false) : -1;
+  *ret_fresh = false;
+  if (priority >= 0) return backlog_may(reader) ? priority : -1;
+  *ret_fresh = true;
+  if ((priority = find_lane(reader, true)) >= 0 || reader->params.in_order || !backlog_may(reader)) return priority;
+  *ret_fresh = false;
+  return find_lane(reader, false);
 }
 
 int fv_spool_next(FvSpoolReader *reader, FvSpoolRecord *record, FvError *err) {
   int result = 0, priority;
   pthread_mutex_lock(&reader->spool->lock);
   refill(reader);
-  while (result == 0 && (priority = find_lane(reader, true)) >= 0) result = step(reader, priority, true, record, err);
-  while (result == 0 && backlog_may(reader) && (priority = find_lane(reader, false)) >= 0) result = step(reader, priority, false, record, err);
+  bool fresh;
+  while (result == 0 && (priority = choose_lane(reader, &fresh)) >= 0) result = step(reader, priority, fresh, record, err);
   pthread_mutex_unlock(&reader->spool->lock);
   return result;
 }
@@ -235,8 +257,8 @@ bool fv_spool_wait(FvSpoolReader *reader, int timeout_ms) {
   pthread_mutex_lock(&spool->lock);
   for (;;) {
     refill(reader);
-    bool old = find_lane(reader, false) >= 0;
-    ready = find_lane(reader, true) >= 0 || (old && backlog_may(reader));
+    bool fresh, old = find_lane(reader, false) >= 0;
+    ready = choose_lane(reader, &fresh) >= 0;
     int64_t now = fv_spool_clock(false), wake = until;
     if (ready || now >= until) break;
     if (old) { /* when the bucket has something again */

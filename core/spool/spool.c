@@ -279,8 +279,15 @@ int fv_spool_open(const FvSpoolParams *params, FvSpool **place, FvError *err) {
 
 /* ---- writing ---- */
 
+static int save_cursors(FvSpool *spool, FvError *err) {
+  int result = 0;
+  for (FvCursor *cursor = spool->cursors; cursor; cursor = cursor->next)
+    if (cursor->dirty && fv_cursor_save(cursor, spool->path, err) < 0) result = FV_ERR_IO;
+  return result;
+}
+
 static int sync_all(FvSpool *spool, FvError *err) {
-  int cause = 0, result = 0;
+  int cause = 0;
   for (int p = 0; p < FV_SPOOL_PRIORITIES; p++) {
     FvSegment *segment = spool->chains[p].newest;
     if (!segment || !segment->dirty) continue;
@@ -289,8 +296,7 @@ static int sync_all(FvSpool *spool, FvError *err) {
     else
       segment->dirty = false;
   }
-  for (FvCursor *cursor = spool->cursors; cursor; cursor = cursor->next)
-    if (cursor->dirty && fv_cursor_save(cursor, spool->path, err) < 0) result = FV_ERR_IO;
+  int result = save_cursors(spool, err);
   spool->synced_at = fv_spool_clock(false);
   return cause ? fv_error_set(err, FV_ERR_IO, "%s: %s", spool->path, strerror(cause)) : result;
 }
@@ -369,7 +375,8 @@ int fv_spool_append(FvSpool *spool, const FvSpoolRecord *given, uint64_t *id, Fv
   int result = append(spool, &record, err);
   bool due = spool->params.sync == FV_SPOOL_SYNC_RECORD ||
              (spool->params.sync == FV_SPOOL_SYNC_INTERVAL && fv_spool_clock(false) - spool->synced_at >= spool->params.sync_interval_ms * INT64_C(1000000));
-  if (result == 0 && due) result = sync_all(spool, err);
+  int synced = result == 0 && due ? sync_all(spool, err) : 0;
+  if (synced < 0 && spool->params.sync == FV_SPOOL_SYNC_RECORD) result = synced; /* else the record is there, and the next sync tells */
   if (result == 0) pthread_cond_broadcast(&spool->grown);
   pthread_mutex_unlock(&spool->lock);
   if (result == 0 && id) *id = record.id;
@@ -382,6 +389,14 @@ int fv_spool_sync(FvSpool *spool, FvError *err) {
   remove_aged(spool);
   fv_spool_reclaim(spool);
   int result = sync_all(spool, err);
+  pthread_mutex_unlock(&spool->lock);
+  return result;
+}
+
+int fv_spool_keep(FvSpool *spool, FvError *err) {
+  if (spool->lock_file < 0) return 0;
+  pthread_mutex_lock(&spool->lock);
+  int result = save_cursors(spool, err);
   pthread_mutex_unlock(&spool->lock);
   return result;
 }

@@ -11,9 +11,11 @@ struct FvVkConv {
   bool has_residual;
 };
 
-/* How shaders are to divide the work: what the cost model chooses and `fovea tune` measures. All ways read the same packed weights. */
+/* How shaders are to divide the work: what the cost model chooses and `fovea tune` measures. All ways read the same packed weights; those that
+ * compute in fp32 give the same numbers, and so do those that compute in fp16. */
 typedef struct FvVkConvWay {
   FvVkShader shader;
+  bool arithmetic;        /* in fp16 */
   int32_t pixels, vecs;   /* output pixels and fours of output channels of one invocation */
   int32_t rows, columns;  /* invocations of a work-group along pixels and channels; 0: each invocation by itself */
   int32_t step;           /* channels in shared memory at a time */
@@ -21,8 +23,8 @@ typedef struct FvVkConvWay {
 } FvVkConvWay;
 
 /* Ways in which a device may compute a convolution, the one that the cost model chooses first; returns how many there are. */
-enum { FV_VK_MAX_WAYS = 12 };
-int fv_vk_conv_ways(const FvVkDevice *device, bool texel, const FvVkConv *conv, FvVkConvWay ways[FV_VK_MAX_WAYS]);
+enum { FV_VK_MAX_WAYS = 16 };
+int fv_vk_conv_ways(const FvVkDevice *device, bool texel, FvVkForm form, FvVkArithmetic arithmetic, const FvVkConv *conv, FvVkConvWay ways[FV_VK_MAX_WAYS]);
 /* The way for a launch: as it was tuned, else the first. */
 FvVkConvWay fv_vk_conv_way(const FvVkEmit *emit, const FvVkConv *conv);
 
@@ -36,6 +38,7 @@ typedef struct FvVkWeights {
 /* Can the shader address these pictures? (Output channels one after the other, extents within int.) */
 bool fv_vk_conv_fits(const FvVkConv *conv);
 size_t fv_vk_conv_packed_size(const FvVkConv *conv);
+bool fv_vk_conv_keeps_full(const FvVkConv *conv); /* the weights stay f32, and are multiplied so */
 size_t fv_vk_conv_full_size(const FvVkConv *conv); /* of its end, the biases at least, that stays f32 */
 void fv_vk_conv_pack(const FvVkConv *conv, const FvVkWeights *weights, float *packed);
 /* Rows of any number of batch dimensions as pixels of pictures; false when strides do not allow it. added: what is added to y, or NULL. */

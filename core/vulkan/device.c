@@ -188,6 +188,7 @@ void fv_vk_device_close(FvVkDevice **device) {
 
 const char *fv_vk_device_id(const FvVkDevice *device) { return device->id; }
 bool fv_vk_device_takes_half(const FvVkDevice *device) { return device->traits.storage16; }
+bool fv_vk_device_computes_half(const FvVkDevice *device) { return device->traits.storage16 && device->traits.float16; }
 bool fv_vk_device_is_software(const FvVkDevice *device) { return device->traits.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
 bool fv_vk_device_imports_dma(const FvVkDevice *device) { return device->fd_properties != NULL; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return device->texel ? "texel" : "storage"; }

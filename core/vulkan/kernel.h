@@ -61,6 +61,7 @@ struct FvVkEmit {
   int32_t zeros_at;    /* elements of what is read, in the arena: as many zeros as were asked for by fv_vk_need_zeros */
   bool texel;          /* the load path: true where registers are cheaper than loads */
   const FvVkDevice *device;
+  FvVkArithmetic arithmetic; /* of the plan; means nothing where form is not FV_VK_HALF */
   int way;             /* of convolutions, from 1 on; 0: the best that is known */
   FvVkProgram *program;
   FvError *err;

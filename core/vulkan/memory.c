@@ -54,7 +54,7 @@ int fv_vk_buffer_create(FvVkDevice *device, int64_t bytes, FvVkMemory kind, FvVk
   *buffer = (FvVkBuffer){.size = (VkDeviceSize)(bytes + ELEMENT - 1) / ELEMENT * ELEMENT + ELEMENT};
   VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   if (kind == FV_VK_READBACK) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
-  if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
+  if (kind == FV_VK_DEVICE) usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT;
   VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage};
   VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &buffer->handle);
   if (result == VK_SUCCESS) atomic_fetch_add(&device->buffer_count, 1);

@@ -22,11 +22,11 @@ static int64_t tile_floats(const FvVkConv *c) { return c->window.kh * c->window.
 static int64_t weight_floats(const FvVkConv *c) { return c->group * tile_count(c) * tile_floats(c); }
 
 /* Few weights stay f32: they save no memory worth speaking of, and what fp16 costs in accuracy it costs mostly in the first, small layers. */
-static bool weights_stay_full(const FvVkConv *c) { return weight_floats(c) <= MOST_FULL; }
+bool fv_vk_conv_keeps_full(const FvVkConv *c) { return weight_floats(c) <= MOST_FULL; }
 
 size_t fv_vk_conv_full_size(const FvVkConv *c) {
   int64_t bias = c->group * tile_count(c) * tile_channels(c);
-  return (size_t)(bias + (weights_stay_full(c) ? weight_floats(c) : 0)) * sizeof(float);
+  return (size_t)(bias + (fv_vk_conv_keeps_full(c) ? weight_floats(c) : 0)) * sizeof(float);
 }
 
 size_t fv_vk_conv_packed_size(const FvVkConv *c) {
@@ -54,7 +54,7 @@ void fv_vk_conv_pack(const FvVkConv *c, const FvVkWeights *w, float *packed) {
 void fv_vk_conv_push(const FvVkConv *c, const FvVkEmit *emit, struct FvConvPush *push) {
   FvActivation act = emit->node->activation;
   *push = (struct FvConvPush){
-    .w_at = weights_stay_full(c) ? emit->full_at : emit->packed_at, .b_at = emit->full_at + (weights_stay_full(c) ? (int)weight_floats(c) : 0), .zeros_at = emit->zeros_at,
+    .w_at = fv_vk_conv_keeps_full(c) ? emit->full_at : emit->packed_at, .b_at = emit->full_at + (fv_vk_conv_keeps_full(c) ? (int)weight_floats(c) : 0), .zeros_at = emit->zeros_at,
     .x_row = (int)c->x.sh, .x_pixel = (int)c->x.sw, .x_image = (int)c->x.sn, .y_row = (int)c->y.sh, .y_pixel = (int)c->y.sw, .y_image = (int)c->y.sn,
     .r_row = (int)c->r.sh, .r_pixel = (int)c->r.sw, .r_image = (int)c->r.sn,
     .height = (int)c->x.h, .width = (int)c->x.w, .out_height = (int)c->y.h, .out_width = (int)c->y.w, .pixels = (int)(c->y.n * c->y.h * c->y.w),
@@ -84,7 +84,6 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   struct FvConvPush push;
   fv_vk_conv_push(c, emit, &push);
   FvVkWindow w = c->window;
-  bool y_whole = c->group == 1 || c->outputs % 4 == 0; /* groups begin at multiples of four */
   int64_t reach = padded(c->channels) * (push.x_channel > 0 ? push.x_channel : 1) + 4;
   FvVkConvWay way = fv_vk_conv_way(emit, c);
   push.x_at = x_at;
@@ -92,11 +91,11 @@ int fv_vk_conv_emit(FvVkEmit *emit, const FvVkConv *c, int32_t x_at, int32_t y_a
   push.r_at = r_at;
   if (w.kh * w.kw > 1 || w.top || w.left) fv_vk_need_zeros(emit, reach);
   FvVkLaunch launch = {
-    .shader = way.shader, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
+    .shader = way.shader, .form = way.arithmetic ? FV_VK_ARITHMETIC : emit->form, .params = &push, .params_size = sizeof push, .invocations = invocations_of(c, &way),
     .group_size = (uint32_t)(way.rows ? way.rows * way.columns : way.group_size), .spec_count = way.rows ? 19 : 14,
-    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), y_whole && fv_vk_image_aligned(&c->y, y_at),
+    .spec = {emit->node->activation.type, c->has_residual, channels_lie(c, x_at), fv_vk_image_lies(&c->y, y_at, c->outputs),
              c->channels % 4 != 0, (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left,
-             weights_stay_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
+             fv_vk_conv_keeps_full(c), (uint32_t)way.rows, (uint32_t)way.columns, (uint32_t)way.pixels, (uint32_t)way.vecs, (uint32_t)way.step},
   };
   return fv_vk_launch(emit, &launch);
 }

@@ -159,7 +159,7 @@ static int emit_interleave_bytes(FvVkEmit *emit) {
     .b_image = (int)p.b.sn, .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .height = (int)p.a.h, .width = (int)p.a.w, .channels = (int)p.a.c,
   };
   FvVkLaunch launch = {.shader = FV_SHADER_QINTERLEAVE, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
-                       .spec_count = 3, .spec = {fv_vk_bytes_aligned(&p.a, a.at, 4), fv_vk_bytes_aligned(&p.b, b.at, 4), fv_vk_bytes_aligned(&p.y, y.at, 4)}};
+                       .spec_count = 3, .spec = {fv_vk_bytes_aligned(&p.a, a.at, 4), fv_vk_bytes_aligned(&p.b, b.at, 4), fv_vk_bytes_lie(fv_vk_bytes_aligned(&p.y, y.at, 4), p.y.c)}};
   return fv_vk_launch(emit, &launch);
 }
 
@@ -172,7 +172,7 @@ static int emit_interleave(FvVkEmit *emit) {
     .b_image = (int)p.b.sn, .y_row = (int)p.y.sh, .y_pixel = (int)p.y.sw, .y_image = (int)p.y.sn, .height = (int)p.a.h, .width = (int)p.a.w, .channels = (int)p.a.c,
   };
   FvVkLaunch launch = {.shader = FV_SHADER_INTERLEAVE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = p.a.n * p.a.h * p.a.w * fv_vk_ceil_div(p.a.c, 4),
-                       .spec_count = 3, .spec = {fv_vk_aligned_pixels(&a), fv_vk_aligned_pixels(&b), fv_vk_aligned_pixels(&y)}};
+                       .spec_count = 3, .spec = {fv_vk_aligned_pixels(&a), fv_vk_aligned_pixels(&b), fv_vk_place_lies(&y)}};
   return fv_vk_launch(emit, &launch);
 }
 

@@ -69,7 +69,7 @@ static int launch(FvVkEmit *emit, const Depthwise *depthwise) {
   FvVkLaunch job = {
     .shader = wide ? FV_SHADER_DEPTHWISE_8 : FV_SHADER_DEPTHWISE_4, .form = emit->form, .params = &push, .params_size = sizeof push,
     .invocations = d.y.n * d.y.h * fv_vk_ceil_div(d.y.w, wide ? 8 : 4) * (padded(d.x.c) / 4), .spec_count = 12,
-    .spec = {act.type, d.has_residual, fv_vk_image_aligned(&d.x, x.at), fv_vk_image_aligned(&d.y, y.at),
+    .spec = {act.type, d.has_residual, fv_vk_image_aligned(&d.x, x.at), fv_vk_image_lies(&d.y, y.at, d.y.c),
              (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.dh, (uint32_t)w.dw, (uint32_t)w.top, (uint32_t)w.left},
   };
   return fv_vk_launch(emit, &job);

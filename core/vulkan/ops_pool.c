@@ -79,7 +79,7 @@ static int emit_pool(FvVkEmit *emit) {
   };
   FvVkLaunch launch = {
     .shader = FV_SHADER_POOL, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.out_depth * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, vector ? 4 : 1),
-    .spec_count = 12, .spec = {mode, fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector, (uint32_t)w.kh, (uint32_t)w.kw, 1, 1, 1, 0, 1, 1},
+    .spec_count = 12, .spec = {mode, fv_vk_aligned_pixels(&x), fv_vk_place_lies(&y), vector, (uint32_t)w.kh, (uint32_t)w.kw, 1, 1, 1, 0, 1, 1},
   };
   if (deep) {
     uint32_t depth[] = {(uint32_t)window->kernel[0], (uint32_t)window->stride[0], (uint32_t)window->dilation[0], (uint32_t)window->pad_begin[0], (uint32_t)p.depth,

@@ -185,7 +185,7 @@ static void fill_spec(const FvVkEmit *emit, const Qconv *c, const struct FvQconv
   bool whole = c->conv.group == 1 || c->conv.channels % 4 == 0, y_whole = c->conv.group == 1 || c->conv.outputs % 4 == 0;
   int aligned = !whole ? 0 : fv_vk_bytes_aligned(&c->conv.x, push->x_at, 8) && c->conv.channels % 8 == 0 ? 2 : fv_vk_bytes_aligned(&c->conv.x, push->x_at, 4) ? 1 : 0;
   if (aligned == 1 && c->conv.group == 1 && fv_vk_bytes_aligned(&c->conv.x, push->x_at, 8)) aligned = 2;
-  const uint32_t spec[] = {emit->node->activation.type, (uint32_t)aligned, c->x->dtype == FV_DTYPE_I8, dtype, y_whole && fv_vk_bytes_aligned(&c->conv.y, push->y_at, 4),
+  const uint32_t spec[] = {emit->node->activation.type, (uint32_t)aligned, c->x->dtype == FV_DTYPE_I8, dtype, fv_vk_bytes_lie(y_whole && fv_vk_bytes_aligned(&c->conv.y, push->y_at, 4), c->conv.outputs),
                            (uint32_t)w->kh, (uint32_t)w->kw, (uint32_t)w->sh, (uint32_t)w->sw, (uint32_t)w->dh, (uint32_t)w->dw, (uint32_t)w->top, (uint32_t)w->left,
                            zeros, !zero.tensor || zero.in_weights ? IN_PUSH : IN_ARENA};
   memcpy(launch->spec, spec, sizeof spec);

@@ -43,7 +43,7 @@ static int launch(FvVkEmit *emit, const Qmap *map) {
   }
   FvVkLaunch job = {
     .shader = FV_SHADER_QMAP, .params = &push, .params_size = sizeof push, .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = true, .spec_count = 9,
-    .spec = {map->operation, map->activation, (uint32_t)walk.rank, map->dtype, fv_vk_walk_aligned(&walk, 0, map->y_at), fv_vk_walk_aligned(&walk, 1, map->a_at),
+    .spec = {map->operation, map->activation, (uint32_t)walk.rank, map->dtype, fv_vk_bytes_lie(fv_vk_walk_aligned(&walk, 0, map->y_at), inner), fv_vk_walk_aligned(&walk, 1, map->a_at),
              map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights},
   };
   return fv_vk_launch(emit, &job);

@@ -101,7 +101,7 @@ static int emit_pool(FvVkEmit *emit) {
     .alpha = act.alpha, .beta = act.beta,
   };
   FvVkLaunch launch = {.shader = FV_SHADER_QPOOL, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, 4), .spec_count = 5,
-                       .spec = {p.mode, x.tensor->dtype, act.type, fv_vk_bytes_aligned(&p.x, x.at, 4), fv_vk_bytes_aligned(&p.y, y.at, 4)}};
+                       .spec = {p.mode, x.tensor->dtype, act.type, fv_vk_bytes_aligned(&p.x, x.at, 4), fv_vk_bytes_lie(fv_vk_bytes_aligned(&p.y, y.at, 4), p.y.c)}};
   return fv_vk_launch(emit, &launch);
 }
 
@@ -172,7 +172,7 @@ static int emit_resize(FvVkEmit *emit) {
     .out_height = (int)r.y.h, .out_width = (int)r.y.w, .channels = (int)r.x.c, .outside = outside,
   };
   FvVkLaunch launch = {.shader = FV_SHADER_QRESIZE, .params = &push, .params_size = sizeof push, .invocations = r.y.n * r.y.h * r.y.w * fv_vk_ceil_div(r.x.c, 4), .spec_count = 6,
-                       .spec = {x.tensor->dtype == FV_DTYPE_I8, fv_vk_bytes_aligned(&r.x, x.at, 4), fv_vk_bytes_aligned(&r.y, y.at, 4), (uint32_t)taps(&r.rows),
+                       .spec = {x.tensor->dtype == FV_DTYPE_I8, fv_vk_bytes_aligned(&r.x, x.at, 4), fv_vk_bytes_lie(fv_vk_bytes_aligned(&r.y, y.at, 4), r.y.c), (uint32_t)taps(&r.rows),
                                 (uint32_t)taps(&r.columns), (uint32_t)r.bits}};
   return fv_vk_launch(emit, &launch);
 }

@@ -59,7 +59,7 @@ static int emit_resize(FvVkEmit *emit) {
   };
   FvVkLaunch launch = {
     .shader = FV_SHADER_RESIZE, .form = emit->form, .params = &push, .params_size = sizeof push, .invocations = r.y.n * r.y.h * r.y.w * fv_vk_ceil_div(r.x.c, vector ? 4 : 1),
-    .spec_count = 5, .spec = {fv_vk_aligned_pixels(&x), fv_vk_aligned_pixels(&y), vector, (uint32_t)taps(&r.rows), (uint32_t)taps(&r.columns)},
+    .spec_count = 5, .spec = {fv_vk_aligned_pixels(&x), fv_vk_place_lies(&y), vector, (uint32_t)taps(&r.rows), (uint32_t)taps(&r.columns)},
   };
   return fv_vk_launch(emit, &launch);
 }

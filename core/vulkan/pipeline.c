@@ -21,24 +21,19 @@ struct FvVkPipelines {
   bool is_new; /* something was compiled since the last save */
 };
 
-enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1, BINDING_STORE4, BINDING_STORE1,
-       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1, BINDING_STORE_HALF4, BINDING_STORE_HALF1,
-       BINDING_ARENA_WORDS1, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDING_STORE_WORDS1, BINDINGS,
-       STORAGE_BINDINGS = BINDING_ARENA4 };
+enum { BINDING_ARENA, BINDING_WEIGHTS, BINDING_ARENA4, BINDING_ARENA1, BINDING_WEIGHTS4, BINDING_WEIGHTS1,
+       BINDING_ARENA_HALF4, BINDING_ARENA_HALF1, BINDING_WEIGHTS_HALF4, BINDING_WEIGHTS_HALF1,
+       BINDING_ARENA_WORDS1, BINDING_ARENA_WORDS2, BINDING_WEIGHTS_WORDS1, BINDING_WEIGHTS_WORDS4, BINDINGS,
+       STORAGE_BINDINGS = BINDING_ARENA4, TEXEL_BINDINGS = BINDINGS - STORAGE_BINDINGS };
 
-enum { UNIFORM_TEXELS = 12, STORAGE_TEXELS = 5 };
-
+/* 64-bit integers: stores go in such. */
 bool fv_vk_has_texel_bindings(const FvVkDevice *device) {
-  const VkPhysicalDeviceLimits *limits = &device->traits.properties.limits;
-  return limits->maxPerStageDescriptorStorageImages >= STORAGE_TEXELS && limits->maxPerStageDescriptorSampledImages >= UNIFORM_TEXELS;
+  const FvVkTraits *traits = &device->traits;
+  return traits->properties.limits.maxPerStageDescriptorStorageImages >= TEXEL_BINDINGS && traits->storage_formats && traits->int64;
 }
 
 static bool is_texel(int binding) { return binding >= BINDING_ARENA4; }
-static VkDescriptorType type_of(int binding) {
-  if (!is_texel(binding)) return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-  bool stores = binding == BINDING_STORE4 || binding == BINDING_STORE1 || binding == BINDING_STORE_HALF4 || binding == BINDING_STORE_HALF1 || binding == BINDING_STORE_WORDS1;
-  return stores ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
-}
+static VkDescriptorType type_of(int binding) { return is_texel(binding) ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER; }
 
 static VkResult create_layouts(FvVkDevice *device, FvVkPipelines *pipelines) {
   VkDescriptorSetLayoutBinding bindings[BINDINGS];
@@ -181,10 +176,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
   const FvVkBuffer *const buffers[2] = {arena, weights};
   const VkBufferView views[BINDINGS] = {
     [BINDING_ARENA4] = arena->texel4, [BINDING_ARENA1] = arena->texel1, [BINDING_WEIGHTS4] = weights->texel4, [BINDING_WEIGHTS1] = weights->texel1,
-    [BINDING_STORE4] = arena->texel4, [BINDING_STORE1] = arena->texel1, [BINDING_ARENA_HALF4] = arena->half4, [BINDING_ARENA_HALF1] = arena->half1,
-    [BINDING_WEIGHTS_HALF4] = weights->half4, [BINDING_WEIGHTS_HALF1] = weights->half1, [BINDING_STORE_HALF4] = arena->half4, [BINDING_STORE_HALF1] = arena->half1,
-    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1,
-    [BINDING_WEIGHTS_WORDS4] = weights->words4, [BINDING_STORE_WORDS1] = arena->words1,
+    [BINDING_ARENA_HALF4] = arena->half4, [BINDING_ARENA_HALF1] = arena->half1, [BINDING_WEIGHTS_HALF4] = weights->half4, [BINDING_WEIGHTS_HALF1] = weights->half1,
+    [BINDING_ARENA_WORDS1] = arena->words1, [BINDING_ARENA_WORDS2] = arena->words2, [BINDING_WEIGHTS_WORDS1] = weights->words1, [BINDING_WEIGHTS_WORDS4] = weights->words4,
   };
   VkDescriptorBufferInfo infos[2];
   VkWriteDescriptorSet writes[BINDINGS];
@@ -205,8 +198,8 @@ static void write_set(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuf
 }
 
 int fv_vk_set_create(FvVkDevice *device, const FvVkBuffer *arena, const FvVkBuffer *weights, VkDescriptorPool *pool, VkDescriptorSet *set, FvError *err) {
-  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2}, {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, UNIFORM_TEXELS}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, STORAGE_TEXELS}};
-  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = fv_vk_has_texel_bindings(device) ? 3 : 1, .pPoolSizes = sizes};
+  VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, STORAGE_BINDINGS}, {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, TEXEL_BINDINGS}};
+  VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1, .poolSizeCount = fv_vk_has_texel_bindings(device) ? 2 : 1, .pPoolSizes = sizes};
   VkResult result = device->vk.CreateDescriptorPool(device->handle, &info, NULL, pool);
   if (result == VK_SUCCESS) {
     VkDescriptorSetAllocateInfo wanted = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, .descriptorPool = *pool, .descriptorSetCount = 1,

@@ -12,6 +12,7 @@ typedef enum FvVkForm {
   FV_VK_HALF,   /* what is computed, and weights that kernels packed */
   FV_VK_NARROW, /* results */
   FV_VK_WIDEN,  /* what is read, and packed weights */
+  FV_VK_ARITHMETIC, /* as HALF, and shaders compute in fp16: a form of launches, never of tensors */
   FV_VK_FORMS
 } FvVkForm;
 

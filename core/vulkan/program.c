@@ -335,7 +335,7 @@ static int emit_step(Build *build, int s) {
   int64_t packed = halves_weights(step, &build->queries[s]) ? 2 : 4, read = reads_half(form) ? 2 : 4, result_size = form == FV_VK_HALF || form == FV_VK_NARROW ? 2 : 4;
   FvVkEmit emit = {
     .node = step->node, .query = build->queries[s], .in = step->in, .out = step->out, .form = form, .packed_at = (int32_t)(build->weights.packed_at[s] / packed),
-    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .scratch_full_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .way = program->way, .program = program, .err = build->err,
+    .full_at = (int32_t)(build->weights.full_at[s] / 4), .scratch_at = (int32_t)(build->scratch_at / result_size), .scratch_full_at = (int32_t)(build->scratch_at / 4), .zeros_at = (int32_t)(program->zeros_begin / read), .texel = program->texel, .device = program->device, .arithmetic = program->arithmetic, .way = program->way, .program = program, .err = build->err,
   };
   int first = program->dispatch_count;
   int result = step->kernel->emit(&emit);
@@ -429,6 +429,7 @@ int fv_vk_program_create(FvVkDevice *device, const FvVkProgramParams *params, Fv
   if (!made) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
   made->device = device;
   made->way = params->way;
+  made->arithmetic = params->arithmetic;
   Build build = {.params = params, .program = made, .err = err};
   int result = build_program(&build);
   free(build.weights.known_at);

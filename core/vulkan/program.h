@@ -39,6 +39,7 @@ typedef struct FvVkHostStep {
 struct FvVkProgram {
   FvVkDevice *device;
   bool texel;
+  FvVkArithmetic arithmetic;
   int way;
   FvVkViews views;
   FvVkBuffer weights;

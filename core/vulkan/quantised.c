@@ -11,6 +11,8 @@ bool fv_vk_bytes_aligned(const FvVkImage *i, int32_t at, int bytes) {
   return (i->w <= 1 || i->sw % bytes == 0) && (i->h <= 1 || i->sh % bytes == 0) && (i->n <= 1 || i->sn % bytes == 0);
 }
 
+uint32_t fv_vk_bytes_lie(bool in_words, int64_t count) { return !in_words ? 0 : count % 4 ? 1 : 2; }
+
 FvActivation fv_vk_activation_in_steps(FvActivation a, float scale) {
   if (a.type == FV_ACTIVATION_CLIP) return (FvActivation){a.type, a.alpha / scale, a.beta / scale};
   return a;

@@ -13,6 +13,8 @@ bool fv_vk_per_tensor(const FvKernelQuery *query, int scale);
 
 /* Do pixels of elements of one byte begin at multiples of `bytes`, with channels one after the other? */
 bool fv_vk_bytes_aligned(const FvVkImage *image, int32_t at, int bytes);
+/* How fours of results lie, of which `count` are written in a row, for shaders/quantise.glsl: apart, in a word each, or all of them whole words. */
+uint32_t fv_vk_bytes_lie(bool in_words, int64_t count);
 
 /* y = a for elements of one byte, dims equal or broadcast. Copies of one emit don't wait for each other. */
 bool fv_vk_copy_bytes_fits(const FvTensor *y, const FvTensor *a);

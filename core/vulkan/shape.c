@@ -26,14 +26,30 @@ bool fv_vk_window(const FvWindow *w, FvVkWindow *result) {
   return true;
 }
 
-bool fv_vk_image_aligned(const FvVkImage *i, int32_t at) {
-  if ((i->sc != 1 && i->c > 1) || at % 4) return false;
-  return (i->w <= 1 || i->sw % 4 == 0) && (i->h <= 1 || i->sh % 4 == 0) && (i->n <= 1 || i->sn % 4 == 0);
+static bool pixels_begin_at(const FvVkImage *i, int32_t at, int multiple) {
+  if ((i->sc != 1 && i->c > 1) || at % multiple) return false;
+  return (i->w <= 1 || i->sw % multiple == 0) && (i->h <= 1 || i->sh % multiple == 0) && (i->n <= 1 || i->sn % multiple == 0);
 }
+
+bool fv_vk_image_aligned(const FvVkImage *image, int32_t at) { return pixels_begin_at(image, at, 4); }
 
 bool fv_vk_aligned_pixels(const FvVkPlace *place) {
   FvVkImage image;
   return fv_vk_image(place->tensor, &image) && fv_vk_image_aligned(&image, place->at);
+}
+
+static uint32_t lies(bool in_fours, bool in_pairs, int64_t count) {
+  return (in_fours ? FV_VK_LIES_FOURS : 0) | (count % 4 == 0 ? FV_VK_LIES_WHOLE : 0) | (in_pairs && count % 2 == 0 ? FV_VK_LIES_PAIRS : 0);
+}
+
+uint32_t fv_vk_image_lies(const FvVkImage *image, int32_t at, int64_t channels) {
+  bool all = channels == image->c; /* else groups begin at multiples of their size */
+  return lies((all || channels % 4 == 0) && pixels_begin_at(image, at, 4), pixels_begin_at(image, at, 2), channels);
+}
+
+uint32_t fv_vk_place_lies(const FvVkPlace *place) {
+  FvVkImage image;
+  return fv_vk_image(place->tensor, &image) ? fv_vk_image_lies(&image, place->at, image.c) : 0;
 }
 
 /* Strides of a tensor along the full shape's dimensions. */
@@ -88,10 +104,21 @@ void fv_vk_walk(const FvTensor *const *tensors, int count, FvVkWalk *walk) {
   }
 }
 
-bool fv_vk_walk_aligned(const FvVkWalk *walk, int index, int64_t at) {
+static bool rows_begin_at(const FvVkWalk *walk, int index, int64_t at, int multiple) {
   const int64_t *strides = walk->strides[index];
-  if (strides[walk->rank - 1] != 1 || at % 4) return false;
+  if (strides[walk->rank - 1] != 1 || at % multiple) return false;
   for (int d = 0; d < walk->rank - 1; d++)
-    if (strides[d] % 4) return false;
+    if (strides[d] % multiple) return false;
   return true;
+}
+
+bool fv_vk_walk_aligned(const FvVkWalk *walk, int index, int64_t at) { return rows_begin_at(walk, index, at, 4); }
+
+uint32_t fv_vk_walk_lies(const FvVkWalk *walk, int64_t at) {
+  return lies(rows_begin_at(walk, 0, at, 4), rows_begin_at(walk, 0, at, 2), walk->dims[walk->rank - 1]);
+}
+
+uint32_t fv_vk_walk_short(const FvVkWalk *walk) {
+  int64_t length = walk->dims[walk->rank - 1];
+  return length < 4 ? (uint32_t)length : 0;
 }

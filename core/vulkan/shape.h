@@ -29,6 +29,12 @@ static inline int64_t fv_vk_ceil_div(int64_t a, int64_t b) { return (a + b - 1) 
 bool fv_vk_image_aligned(const FvVkImage *image, int32_t at);
 bool fv_vk_aligned_pixels(const FvVkPlace *place); /* false for what is no picture */
 
+/* How results lie, for shaders/common.glsl. */
+enum { FV_VK_LIES_FOURS = 1, FV_VK_LIES_WHOLE = 2, FV_VK_LIES_PAIRS = 4 };
+/* channels: how many are written by themselves, all or those of a group. */
+uint32_t fv_vk_image_lies(const FvVkImage *image, int32_t at, int64_t channels);
+uint32_t fv_vk_place_lies(const FvVkPlace *place); /* 0 for what is no picture */
+
 /* One walk over several tensors of (after numpy broadcasting) one shape: dimensions from the outermost in the first tensor's memory to the innermost,
  * those that all tensors pass through in one stride merged, those of length 1 gone. */
 enum { FV_VK_WALK_TENSORS = 9 };
@@ -41,5 +47,7 @@ typedef struct FvVkWalk {
 void fv_vk_walk(const FvTensor *const *tensors, int count, FvVkWalk *walk);
 /* May tensor number `index` be read or written four elements at a time along the innermost dimension? at: its first element. */
 bool fv_vk_walk_aligned(const FvVkWalk *walk, int index, int64_t at);
+uint32_t fv_vk_walk_short(const FvVkWalk *walk); /* the length of rows where that is less than four, else 0 */
+uint32_t fv_vk_walk_lies(const FvVkWalk *walk, int64_t at); /* the first tensor, from its element `at` on */
 
 #endif

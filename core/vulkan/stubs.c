@@ -26,6 +26,7 @@ const char *fv_vk_device_id(const FvVkDevice *device) { return (void)device, "vu
 bool fv_vk_device_imports_dma(const FvVkDevice *device) { return (void)device, false; }
 const char *fv_vk_device_load_path(const FvVkDevice *device) { return (void)device, "none"; }
 bool fv_vk_device_takes_half(const FvVkDevice *device) { return device != NULL; }
+bool fv_vk_device_computes_half(const FvVkDevice *device) { return device != NULL; }
 bool fv_vk_device_is_software(const FvVkDevice *device) { return device == NULL; }
 const FvVkKernel *fv_vk_select(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }
 const char *fv_vk_select_missing(const FvVkDevice *device, const FvKernelQuery *query) { return (void)device, (void)query, NULL; }

@@ -75,7 +75,7 @@ static void read_properties(FvVkInstance *instance, VkPhysicalDevice physical, c
 }
 
 static bool has_texel_format(FvVkInstance *instance, VkPhysicalDevice physical, VkFormat format) {
-  const VkFormatFeatureFlags wanted = VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT | VK_FORMAT_FEATURE_STORAGE_TEXEL_BUFFER_BIT;
+  const VkFormatFeatureFlags wanted = VK_FORMAT_FEATURE_STORAGE_TEXEL_BUFFER_BIT;
   VkFormatProperties properties;
   instance->vk.GetPhysicalDeviceFormatProperties(physical, format, &properties);
   return (properties.bufferFeatures & wanted) == wanted;

@@ -32,8 +32,8 @@ static int run_once(Contender *contender, FvError *err) {
   return result;
 }
 
-static int enter(FvVkDevice *device, const FvVkStep *step, int64_t arena_bytes, int way, Contender *contender, FvError *err) {
-  FvVkProgramParams params = {.steps = step, .step_count = 1, .arena_bytes = arena_bytes, .way = way + 1};
+static int enter(FvVkDevice *device, const FvVkStep *step, const FvVkProgramParams *whole, int way, Contender *contender, FvError *err) {
+  FvVkProgramParams params = {.steps = step, .step_count = 1, .arena_bytes = whole->arena_bytes, .arithmetic = whole->arithmetic, .way = way + 1};
   *contender = (Contender){.best_ns = UINT64_MAX};
   int result = fv_vk_program_create(device, &params, &contender->program, err);
   return result == 0 ? fv_vk_runner_create(contender->program, 1, false, &contender->runner, err) : result;
@@ -59,11 +59,11 @@ static const FvTensor **tensors_of(const FvVkStep *step, FvKernelQuery *query) {
   return tensors;
 }
 
-static int tune_step(FvVkDevice *device, const FvVkStep *step, int64_t arena_bytes, int way_count, FvTuning *tuning, int *best, FvError *err) {
+static int tune_step(FvVkDevice *device, const FvVkStep *step, const FvVkProgramParams *whole, int way_count, FvTuning *tuning, int *best, FvError *err) {
   Contender contenders[FV_VK_MAX_WAYS] = {{0}};
   int entered = 0, result = 0;
   *best = 0;
-  for (; entered < way_count && result == 0; entered++) result = enter(device, step, arena_bytes, entered, &contenders[entered], err);
+  for (; entered < way_count && result == 0; entered++) result = enter(device, step, whole, entered, &contenders[entered], err);
   if (result == 0) result = compete(contenders, way_count, err);
   for (int i = 1; i < way_count && result == 0; i++)
     if (contenders[i].best_ns < contenders[*best].best_ns) *best = i;
@@ -81,16 +81,16 @@ static int tune_step(FvVkDevice *device, const FvVkStep *step, int64_t arena_byt
 }
 
 /* Which convolution a step launches, and its ways; 0 where it is none, or there is nothing to choose. */
-static int ways_of(const FvVkDevice *device, const FvVkStep *step, bool texel, uint64_t *key) {
+static int ways_of(const FvVkDevice *device, const FvVkStep *step, bool texel, FvVkArithmetic arithmetic, uint64_t *key) {
   FvKernelQuery query;
   FvVkConv conv = {0};
   FvVkConvWay ways[FV_VK_MAX_WAYS];
   const FvTensor **tensors = step->kernel && step->kernel->conv ? tensors_of(step, &query) : NULL;
-  int count = tensors && step->kernel->conv(&query, &conv) ? fv_vk_conv_ways(device, texel, &conv, ways) : 0;
-  int form = count > 1 ? fv_vk_form_of(&query) : -1;
-  if (form >= 0) *key = fv_vk_tuning_key(&conv, (FvVkForm)form, texel, ways, count);
+  int form = tensors ? fv_vk_form_of(&query) : -1;
+  int count = form >= 0 && step->kernel->conv(&query, &conv) ? fv_vk_conv_ways(device, texel, (FvVkForm)form, arithmetic, &conv, ways) : 0;
+  if (count > 1) *key = fv_vk_tuning_key(&conv, (FvVkForm)form, texel, ways, count);
   free(tensors);
-  return form >= 0 ? count : 0;
+  return count;
 }
 
 static bool is_known(const uint64_t *keys, int count, uint64_t key) {
@@ -105,12 +105,12 @@ int fv_vk_tune(FvVkDevice *device, const FvVkProgramParams *params, bool texel, 
   *tuning = (FvTuning){0};
   for (int s = 0; s < params->step_count && result == 0; s++) {
     uint64_t key = 0;
-    int best, way_count = ways_of(device, &params->steps[s], texel, &key);
+    int best, way_count = ways_of(device, &params->steps[s], texel, params->arithmetic, &key);
     if (way_count < 2) continue;
     tuning->layers++;
     if (is_known(keys, tuning->distinct, key)) continue;
     keys[tuning->distinct++] = key;
-    result = tune_step(device, &params->steps[s], params->arena_bytes, way_count, tuning, &best, err);
+    result = tune_step(device, &params->steps[s], params, way_count, tuning, &best, err);
     if (result == 0) fv_vk_tunings_set(device->tunings, key, best);
     if (result == 0 && tell && !tell(data, s + 1, params->step_count)) break;
   }

@@ -61,7 +61,7 @@ uint64_t fv_vk_tuning_key(const FvVkConv *c, FvVkForm form, bool texel, const Fv
   mix(&hash, FV_VERSION, sizeof FV_VERSION);
   mix(&hash, numbers, sizeof numbers);
   for (int i = 0; i < way_count; i++) {
-    const int64_t way[] = {ways[i].shader, ways[i].pixels, ways[i].vecs, ways[i].rows, ways[i].columns, ways[i].step, ways[i].group_size};
+    const int64_t way[] = {ways[i].shader, ways[i].arithmetic, ways[i].pixels, ways[i].vecs, ways[i].rows, ways[i].columns, ways[i].step, ways[i].group_size};
     mix(&hash, way, sizeof way);
   }
   return hash;

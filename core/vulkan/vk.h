@@ -30,6 +30,7 @@ const char *fv_vk_device_load_path(const FvVkDevice *device); /* "texel" or "sto
 
 /* Can float tensors be fp16 in its memory? */
 bool fv_vk_device_takes_half(const FvVkDevice *device);
+bool fv_vk_device_computes_half(const FvVkDevice *device); /* …and does it compute with them as they are? */
 bool fv_vk_device_is_software(const FvVkDevice *device); /* the CPU in another guise */
 
 /* The first row that suits, or NULL. */
@@ -52,12 +53,16 @@ typedef struct FvVkStep {
   FvVkOperand *in, *out; /* node->input_count and output_count */
 } FvVkStep;
 
+/* How steps compute whose floats are fp16: in fp32, in fp32 but for convolutions that were measured to be faster in fp16, or in fp16. */
+typedef enum FvVkArithmetic { FV_VK_IN_FULL, FV_VK_AS_TUNED, FV_VK_IN_HALF } FvVkArithmetic;
+
 typedef struct FvVkProgramParams {
   const FvVkStep *steps;
   int step_count;
   int64_t arena_bytes;
   const FvVkOperand *inputs, *outputs; /* of the graph; what is not present or constant is left alone */
   int input_count, output_count;
+  FvVkArithmetic arithmetic;
   int way; /* in which convolutions are computed, from 1 on; 0: the best that is known */
 } FvVkProgramParams;
 

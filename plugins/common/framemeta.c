@@ -17,6 +17,7 @@ static gboolean frame_meta_init(GstMeta *meta, gpointer params, GstBuffer *buffe
   FoveaFrameMeta *frame = (FoveaFrameMeta *)meta;
   frame->seq = 0;
   frame->model = NULL;
+  frame->model_sha256 = NULL;
   frame->label_quarks = NULL;
   frame->objects = NULL;
   frame->latency = 0;
@@ -34,6 +35,7 @@ static void frame_meta_free(GstMeta *meta, GstBuffer *buffer) {
 static gboolean frame_meta_transform(GstBuffer *dest, GstMeta *meta, GstBuffer *buffer, GQuark type, gpointer data) {
   const FoveaFrameMeta *from = (const FoveaFrameMeta *)meta;
   FoveaFrameMeta *to = fovea_frame_meta_add(dest, from->seq, from->model, from->label_quarks, from->objects);
+  to->model_sha256 = from->model_sha256;
   to->latency = from->latency;
   to->analysed = from->analysed;
   return TRUE;

@@ -10,6 +10,7 @@ typedef struct FoveaFrameMeta {
   GstMeta meta;
   guint64 seq;          /* frames that entered the detector before this one */
   const gchar *model;   /* interned name */
+  const gchar *model_sha256; /* of the model's file, hexadecimal, interned; NULL when not known */
   GArray *label_quarks; /* GQuark by class index; shared, read-only; NULL when the model names no classes */
   GstClockTime latency; /* from entering the detector to leaving it */
   gboolean analysed;    /* FALSE: the objects are those of an earlier frame */

@@ -57,6 +57,7 @@ void fovea_frame_record(GstBuffer *buffer, const FoveaFrameContext *context, GAr
   *record = (FoveaRecord){
     .source = context->source, .seq = frame ? frame->seq : context->seq, .timestamp = stream_time(context, buffer), .utc = -1,
     .width = context->width, .height = context->height, .model = frame ? frame->model : NULL,
+    .model_sha256 = frame ? frame->model_sha256 : NULL,
     .latency_ms = frame ? (gdouble)frame->latency / GST_MSECOND : -1.0, .analysed = !frame || frame->analysed,
     .objects = (const FoveaObject *)(gconstpointer)objects->data, .object_count = objects->len};
   record->gap = record->seq > 0 && GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT); /* the first frame of all is one, too */

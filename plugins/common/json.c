@@ -32,16 +32,16 @@ void fovea_json_append_string(GString *line, const gchar *text) {
 }
 
 /* JSON has no infinities and no NaN. */
-static void append_number(GString *line, const gchar *format, gdouble number) {
+void fovea_json_append_number(GString *line, const gchar *format, gdouble number) {
   gchar text[G_ASCII_DTOSTR_BUF_SIZE];
   g_string_append(line, isfinite(number) ? g_ascii_formatd(text, sizeof(text), format, number) : "0");
 }
 
-static void append_utc(GString *line, gint64 utc) {
+void fovea_json_append_time(GString *line, const gchar *name, gint64 utc) {
   GDateTime *second = g_date_time_new_from_unix_utc(utc / G_USEC_PER_SEC);
   gchar *text = second ? g_date_time_format(second, "%Y-%m-%dT%H:%M:%S") : NULL;
   if (text)
-    g_string_append_printf(line, ",\"utc\":\"%s.%06dZ\"", text, (gint)(utc % G_USEC_PER_SEC));
+    g_string_append_printf(line, ",\"%s\":\"%s.%06dZ\"", name, text, (gint)(utc % G_USEC_PER_SEC));
   g_free(text);
   g_clear_pointer(&second, g_date_time_unref);
 }
@@ -50,22 +50,22 @@ static void append_landmarks(GString *line, const FoveaObject *object) {
   g_string_append(line, ",\"landmarks\":[");
   for (gint i = 0; i < object->landmark_count; i++) {
     g_string_append(line, i ? ",[" : "[");
-    append_number(line, "%.1f", object->landmarks[i][0]);
+    fovea_json_append_number(line, "%.1f", object->landmarks[i][0]);
     g_string_append_c(line, ',');
-    append_number(line, "%.1f", object->landmarks[i][1]);
+    fovea_json_append_number(line, "%.1f", object->landmarks[i][1]);
     g_string_append_c(line, ']');
   }
   g_string_append_c(line, ']');
 }
 
-static void append_detection(GString *line, const FoveaObject *object, gint width, gint height) {
+void fovea_json_append_detection(GString *line, const FoveaObject *object, gint width, gint height) {
   g_string_append(line, "\"detection\":{\"label\":");
   fovea_json_append_string(line, object->label);
   if (object->label_id >= 0)
     g_string_append_printf(line, ",\"label_id\":%d", object->label_id);
   if (object->confidence >= 0.0f) {
     g_string_append(line, ",\"confidence\":");
-    append_number(line, "%.4g", object->confidence);
+    fovea_json_append_number(line, "%.4g", object->confidence);
   }
   const gdouble w = MAX(width, 1), h = MAX(height, 1);
   const struct {
@@ -79,7 +79,7 @@ static void append_detection(GString *line, const FoveaObject *object, gint widt
   };
   for (guint i = 0; i < G_N_ELEMENTS(sides); i++) {
     g_string_append(line, sides[i].name);
-    append_number(line, "%.6g", sides[i].value);
+    fovea_json_append_number(line, "%.6g", sides[i].value);
   }
   g_string_append(line, "}}");
 }
@@ -93,24 +93,29 @@ static void append_object(GString *line, const FoveaObject *object, gint width, 
                          lrintf(object->y1) - y);
   fovea_json_append_string(line, object->label);
   g_string_append_c(line, ',');
-  append_detection(line, object, width, height);
+  fovea_json_append_detection(line, object, width, height);
   if (object->landmark_count > 0)
     append_landmarks(line, object);
   g_string_append_c(line, '}');
 }
 
-static void append_model(GString *line, const FoveaRecord *record) {
+void fovea_json_append_model(GString *line, const gchar *name, const gchar *sha256) {
   g_string_append(line, ",\"model\":{\"name\":");
-  fovea_json_append_string(line, record->model);
-  if (record->model_sha256) {
+  fovea_json_append_string(line, name);
+  if (sha256) {
     g_string_append(line, ",\"sha256\":");
-    fovea_json_append_string(line, record->model_sha256);
+    fovea_json_append_string(line, sha256);
   }
   g_string_append_c(line, '}');
 }
 
 void fovea_json_append_record(GString *line, const FoveaRecord *record) {
-  g_string_append(line, "{\"schema\":\"" FOVEA_FRAME_SCHEMA "\",\"source\":");
+  g_string_append(line, "{\"schema\":\"" FOVEA_FRAME_SCHEMA "\"");
+  if (record->id) {
+    g_string_append(line, ",\"id\":");
+    fovea_json_append_string(line, record->id);
+  }
+  g_string_append(line, ",\"source\":");
   fovea_json_append_string(line, record->source ? record->source : "");
   g_string_append_printf(line, ",\"seq\":%" G_GUINT64_FORMAT ",\"timestamp\":", record->seq);
   if (GST_CLOCK_TIME_IS_VALID(record->timestamp))
@@ -118,15 +123,15 @@ void fovea_json_append_record(GString *line, const FoveaRecord *record) {
   else
     g_string_append(line, "null");
   if (record->utc >= 0)
-    append_utc(line, record->utc);
+    fovea_json_append_time(line, "utc", record->utc);
   g_string_append(line, ",\"clock\":");
   fovea_json_append_string(line, record->clock ? record->clock : "none");
   g_string_append_printf(line, ",\"resolution\":{\"width\":%d,\"height\":%d}", record->width, record->height);
   if (record->model)
-    append_model(line, record);
+    fovea_json_append_model(line, record->model, record->model_sha256);
   if (record->latency_ms >= 0.0) {
     g_string_append(line, ",\"latency_ms\":");
-    append_number(line, "%.3f", record->latency_ms);
+    fovea_json_append_number(line, "%.3f", record->latency_ms);
   }
   g_string_append_printf(line, ",\"gap\":%s,\"analysed\":%s,\"objects\":[", record->gap ? "true" : "false",
                          record->analysed ? "true" : "false");

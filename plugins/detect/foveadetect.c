@@ -160,6 +160,7 @@ static GType precision_get_type(void) {
   static const GEnumValue values[] = {{FV_PRECISION_AUTO, "fp16 on GPUs, fp32 on the CPU and on software devices", "auto"},
                                       {FV_PRECISION_FP32, "32-bit floats", "fp32"},
                                       {FV_PRECISION_FP16, "16-bit floats in memory, sums of 32 bits; the CPU computes in fp32", "fp16"},
+                                      {FV_PRECISION_FP16_ARITHMETIC, "16-bit floats in memory and in sums of a few products; the CPU computes in fp32", "fp16-arithmetic"},
                                       {0, NULL, NULL}};
   static gsize type;
   if (g_once_init_enter(&type))
@@ -420,6 +421,7 @@ static GstBuffer *attach(GstFoveaDetect *self, GstBuffer *buffer, const Tuning *
   GArray *normal = self->objects->len ? fovea_objects_normalise(objects, self->objects->len, width, height) : NULL;
   FoveaFrameMeta *frame =
     fovea_frame_meta_add(buffer, self->seq++, self->engine->name, fovea_plan_label_quarks(self->engine->shared), normal);
+  frame->model_sha256 = fovea_plan_model_sha256(self->engine->shared);
   frame->analysed = analysed;
   fovea_meta_write(buffer, tuning->meta, objects, self->objects->len, width, height);
   g_clear_pointer(&normal, g_array_unref);

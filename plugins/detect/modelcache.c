@@ -1,6 +1,9 @@
 #include "modelcache.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -13,6 +16,7 @@ struct FoveaSharedPlan {
   FvPlan *plan;
   GArray *label_quarks;
   guint64 warm_up_ns;
+  const gchar *sha256; /* interned */
 };
 
 static GMutex cache_lock;
@@ -90,6 +94,24 @@ static int warm_up(FoveaSharedPlan *shared, FvError *err) {
   return rc;
 }
 
+/* The hash that sha256sum shows, so that a result can be traced to a file on any machine. */
+static const gchar *hash_file(const gchar *path) {
+  guchar buffer[65536];
+  gint fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+  gssize got = fd < 0 ? -1 : 1;
+  GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+  while (got > 0 || (got < 0 && fd >= 0 && errno == EINTR)) {
+    got = read(fd, buffer, sizeof buffer);
+    if (got > 0)
+      g_checksum_update(sum, buffer, got);
+  }
+  const gchar *text = got == 0 ? g_intern_string(g_checksum_get_string(sum)) : NULL;
+  g_checksum_free(sum);
+  if (fd >= 0)
+    close(fd);
+  return text;
+}
+
 static int load(FoveaSharedPlan *shared, const gchar *path, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
   FvModel *model = NULL;
   int rc = fv_model_open(path, params, &model, err);
@@ -102,6 +124,8 @@ static int load(FoveaSharedPlan *shared, const gchar *path, const FvModelParams 
     rc = warm_up(shared, err);
   if (rc >= 0)
     shared->label_quarks = make_label_quarks(fv_model_description(model));
+  if (rc >= 0)
+    shared->sha256 = hash_file(path);
   fv_model_destroy(&model);
   return rc;
 }
@@ -202,6 +226,10 @@ FvPlan *fovea_plan_get(const FoveaSharedPlan *shared) {
 
 GArray *fovea_plan_label_quarks(const FoveaSharedPlan *shared) {
   return shared->label_quarks;
+}
+
+const gchar *fovea_plan_model_sha256(const FoveaSharedPlan *shared) {
+  return shared->sha256;
 }
 
 guint64 fovea_plan_warm_up_ns(const FoveaSharedPlan *shared) {

@@ -25,6 +25,8 @@ void fovea_plan_release(FoveaSharedPlan **shared);
 FvPlan *fovea_plan_get(const FoveaSharedPlan *shared); /* borrowed */
 /* GQuark by class index, valid UTF-8; NULL when the model names no classes. Borrowed, read-only. */
 GArray *fovea_plan_label_quarks(const FoveaSharedPlan *shared);
+/* SHA-256 of the model's file as it was when it was loaded, hexadecimal, interned; NULL when it could not be read again. */
+const gchar *fovea_plan_model_sha256(const FoveaSharedPlan *shared);
 /* Nanoseconds that one analysis took while warming up: frame in, boxes out. */
 guint64 fovea_plan_warm_up_ns(const FoveaSharedPlan *shared);
 

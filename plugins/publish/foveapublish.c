@@ -2,21 +2,23 @@
  * SECTION:element-foveapublish
  * @title: foveapublish
  *
- * Writes what the buffers' metas describe as JSON Lines, one object a frame ("fovea.frame/1",
- * configs/schemas/fovea.frame-1.json). Frames pass unchanged. A line that cannot be written is counted and warned of; the stream
- * goes on.
+ * Sends what the buffers' metas describe as JSON, one object a frame ("fovea.frame/1", configs/schemas/fovea.frame-1.json), or
+ * an object when something comes, stays and goes ("fovea.event/1"): to a file, MQTT, HTTP or Kafka. Frames pass unchanged and
+ * never wait for a network: messages wait in memory or on disk until the far side has them.
  *
  * |[
  * gst-launch-1.0 -q filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx \
- *   ! foveapublish source=gate ! fakesink
+ *   ! foveapublish source=gate method=mqtt address=mqtt://broker spool=/var/lib/fovea/gate ! fakesink
  * ]|
  */
 #include "foveapublish.h"
 
+#include <gio/gio.h>
 #include <gst/video/video.h>
 
 #include "common/framerecord.h"
-#include "transport.h"
+#include "delivery.h"
+#include "events.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_publish_debug);
 #define GST_CAT_DEFAULT fovea_publish_debug
@@ -26,27 +28,27 @@ static GstStaticPadTemplate sink_template =
 static GstStaticPadTemplate src_template =
   GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw(ANY)"));
 
-typedef enum Method { METHOD_STDOUT = 0, METHOD_FILE } Method;
+enum { PROP_0, PROP_STATE, PROP_STATS, PROP_FIRST_SETTING };
 
-#define WARNING_INTERVAL (10 * G_USEC_PER_SEC) /* between two warnings about failed writes */
-
-enum { PROP_0, PROP_METHOD, PROP_FILE_PATH, PROP_APPEND, PROP_SOURCE, PROP_INCLUDE_EMPTY, PROP_ANALYSED_ONLY, PROP_STATS };
+/* What goes first, and stays longest, with spool-policy=drop-lowest-priority. */
+enum { PRIORITY_EMPTY_FRAME = 1, PRIORITY_EVENT_UPDATE = 2, PRIORITY_FRAME = 3, PRIORITY_EVENT = 5 };
 
 struct _GstFoveaPublish {
   GstBaseTransform parent;
 
   /* object lock */
-  Method method;
-  gchar *file_path, *source;
-  gboolean append, include_empty, analysed_only;
-  guint64 written, bytes, failed;
+  FoveaPublishSettings settings;
+  FoveaDelivery *delivery;
+  GstStructure *last_stats; /* of the run before; NULL: there was none */
 
   /* streaming thread */
-  FoveaTransport *transport;
+  gint content;
+  FoveaEvents *events;
   gint width, height;
   gint live; /* atomic */
   guint64 seq;
-  gint64 warned_at; /* monotonic us; 0: never */
+  gchar run[17];    /* the first part of every message's id: no other run has it */
+  guint64 messages; /* the second part */
   GArray *objects;  /* FoveaObject */
   GString *line;
 };
@@ -55,40 +57,32 @@ G_DEFINE_TYPE_WITH_CODE(GstFoveaPublish, gst_fovea_publish, GST_TYPE_BASE_TRANSF
                         GST_DEBUG_CATEGORY_INIT(fovea_publish_debug, "foveapublish", 0, "publishing of detections"))
 GST_ELEMENT_REGISTER_DEFINE(foveapublish, "foveapublish", GST_RANK_NONE, GST_TYPE_FOVEA_PUBLISH)
 
-#define METHOD_TYPE (method_get_type())
-static GType method_get_type(void) {
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    {METHOD_STDOUT, "Standard output, unless file-path is set", "stdout"},
-    {METHOD_FILE, "The file of file-path", "file"},
-    {0, NULL, NULL},
-  };
-  if (g_once_init_enter(&type))
-    g_once_init_leave(&type, g_enum_register_static("GstFoveaPublishMethod", values));
-  return type;
-}
-
 /* --- one frame --------------------------------------------------------------------------------------------- */
 
-static void warn_of_failure(GstFoveaPublish *self, GError *error) {
-  gint64 now = g_get_monotonic_time();
-  if (self->warned_at && now - self->warned_at < WARNING_INTERVAL)
-    return;
-  self->warned_at = now;
-  GST_ELEMENT_WARNING(self, RESOURCE, WRITE, ("Detections are being lost: %s.", error->message), (NULL));
+/* The same message has the same id wherever and however often it comes: it is part of what is stored. */
+static const gchar *next_id(GstFoveaPublish *self, gchar *into, gsize size) {
+  g_snprintf(into, size, "%s-%" G_GUINT64_FORMAT, self->run, ++self->messages);
+  return into;
 }
 
-static void write_line(GstFoveaPublish *self) {
-  GError *error = NULL;
-  gboolean done = self->transport->method->write(self->transport, self->line->str, self->line->len, &error);
-  GST_OBJECT_LOCK(self);
-  self->written += done ? 1 : 0;
-  self->bytes += done ? self->line->len : 0;
-  self->failed += done ? 0 : 1;
-  GST_OBJECT_UNLOCK(self);
-  if (!done)
-    warn_of_failure(self, error);
-  g_clear_error(&error);
+static void put_line(GstFoveaPublish *self, guint8 priority) {
+  fovea_delivery_put(self->delivery, priority, self->line->str, self->line->len, !g_atomic_int_get(&self->live));
+}
+
+static void publish_frame(GstFoveaPublish *self, FoveaRecord *record) {
+  gchar id[64];
+  record->id = next_id(self, id, sizeof id);
+  g_string_truncate(self->line, 0);
+  fovea_json_append_record(self->line, record);
+  put_line(self, record->object_count ? PRIORITY_FRAME : PRIORITY_EMPTY_FRAME);
+}
+
+static void publish_event(const FoveaEvent *event, gpointer user) {
+  GstFoveaPublish *self = user;
+  gchar id[64];
+  g_string_truncate(self->line, 0);
+  fovea_json_append_event(self->line, event, next_id(self, id, sizeof id));
+  put_line(self, event->kind == FOVEA_EVENT_UPDATE ? PRIORITY_EVENT_UPDATE : PRIORITY_EVENT);
 }
 
 static GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
@@ -98,15 +92,14 @@ static GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer
   FoveaRecord record;
   fovea_frame_record(buffer, &context, self->objects, &record);
   GST_OBJECT_LOCK(self);
-  gboolean wanted = (self->include_empty || record.object_count > 0) && (!self->analysed_only || record.analysed);
-  gchar *source = g_strdup(self->source ? self->source : GST_OBJECT_NAME(self));
+  gboolean wanted = (self->settings.include_empty || record.object_count > 0) && (!self->settings.analysed_only || record.analysed);
+  gchar *source = g_strdup(self->settings.source ? self->settings.source : GST_OBJECT_NAME(self));
   GST_OBJECT_UNLOCK(self);
-  if (wanted) {
-    record.source = source;
-    g_string_truncate(self->line, 0);
-    fovea_json_append_record(self->line, &record);
-    write_line(self);
-  }
+  record.source = source;
+  if (self->content != FOVEA_CONTENT_FRAMES)
+    fovea_events_add(self->events, &record, publish_event, self);
+  if (wanted && self->content != FOVEA_CONTENT_EVENTS)
+    publish_frame(self, &record);
   g_free(source);
   return GST_FLOW_OK;
 }
@@ -130,126 +123,119 @@ static gboolean query(GstBaseTransform *transform, GstPadDirection direction, Gs
   return answered;
 }
 
+static void begin_run(GstFoveaPublish *self, const FoveaPublishSettings *settings) {
+  self->seq = self->messages = 0;
+  g_snprintf(self->run, sizeof self->run, "%08x%08x", g_random_int(), g_random_int());
+  g_atomic_int_set(&self->live, FALSE);
+  self->content = settings->content;
+  self->events = fovea_events_new(self->run, settings->event_interval, settings->event_timeout);
+}
+
 static gboolean start(GstBaseTransform *transform) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(transform);
+  FoveaPublishSettings settings;
   GError *error = NULL;
   GST_OBJECT_LOCK(self);
-  gchar *path = g_strdup(self->file_path ? self->file_path : self->method == METHOD_STDOUT ? "-" : NULL);
-  FoveaTransportOptions options = {.path = path, .append = self->append};
-  self->written = self->bytes = self->failed = 0;
+  fovea_publish_settings_copy(&settings, &self->settings);
+  gchar *source = g_strdup(settings.source ? settings.source : GST_OBJECT_NAME(self));
   GST_OBJECT_UNLOCK(self);
-  self->seq = 0;
-  self->warned_at = 0;
-  g_atomic_int_set(&self->live, FALSE);
-  if (!path)
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("method=file needs the property file-path."), (NULL));
-  else if (!(self->transport = fovea_transport_file.open(&options, &error)))
-    GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("Detections cannot be written to %s.", error->message), (NULL));
+  begin_run(self, &settings);
+  FoveaDelivery *delivery = fovea_delivery_new(GST_ELEMENT(self), &settings, source, &error);
+  GST_OBJECT_LOCK(self);
+  self->delivery = delivery;
+  gst_clear_structure(&self->last_stats);
+  GST_OBJECT_UNLOCK(self);
+  if (delivery)
+    fovea_delivery_start(delivery);
+  if (!delivery && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s.", error->message), (NULL));
+  else if (!delivery)
+    GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("Messages cannot be published: %s.", error->message), (NULL));
+  if (!delivery)
+    g_clear_pointer(&self->events, fovea_events_free);
   g_clear_error(&error);
-  g_free(path);
-  return self->transport != NULL;
+  g_free(source);
+  fovea_publish_settings_finish(&settings);
+  return delivery != NULL;
 }
 
 static gboolean stop(GstBaseTransform *transform) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(transform);
-  if (self->transport)
-    self->transport->method->close(self->transport);
-  self->transport = NULL;
+  FoveaDelivery *delivery = self->delivery;
+  if (!delivery)
+    return TRUE;
+  fovea_events_finish(self->events, publish_event, self);
+  fovea_delivery_drain(delivery);
+  fovea_delivery_stop(delivery);
+  GST_OBJECT_LOCK(self);
+  self->last_stats = fovea_delivery_stats(delivery);
+  self->delivery = NULL;
+  GST_OBJECT_UNLOCK(self);
+  fovea_delivery_free(delivery);
+  g_clear_pointer(&self->events, fovea_events_free);
   return TRUE;
 }
 
-/* What was written before the end is on the disk when the pipeline says it has ended. */
+/* What was published before the end has arrived when the pipeline says it has ended, if it can arrive at all. */
 static gboolean sink_event(GstBaseTransform *transform, GstEvent *event) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(transform);
-  GError *error = NULL;
-  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && self->transport && !self->transport->method->flush(self->transport, &error))
-    warn_of_failure(self, error);
-  g_clear_error(&error);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && self->delivery) {
+    fovea_events_finish(self->events, publish_event, self);
+    fovea_delivery_drain(self->delivery);
+  }
   return GST_BASE_TRANSFORM_CLASS(gst_fovea_publish_parent_class)->sink_event(transform, event);
 }
 
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(object);
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_METHOD: self->method = (Method)g_value_get_enum(value); break;
-    case PROP_FILE_PATH:
-      g_free(self->file_path);
-      self->file_path = g_value_dup_string(value);
-      break;
-    case PROP_APPEND: self->append = g_value_get_boolean(value); break;
-    case PROP_SOURCE:
-      g_free(self->source);
-      self->source = g_value_dup_string(value);
-      break;
-    case PROP_INCLUDE_EMPTY: self->include_empty = g_value_get_boolean(value); break;
-    case PROP_ANALYSED_ONLY: self->analysed_only = g_value_get_boolean(value); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  }
+  fovea_publish_settings_set(&self->settings, id - PROP_FIRST_SETTING, value);
   GST_OBJECT_UNLOCK(self);
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(object);
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_METHOD: g_value_set_enum(value, self->method); break;
-    case PROP_FILE_PATH: g_value_set_string(value, self->file_path); break;
-    case PROP_APPEND: g_value_set_boolean(value, self->append); break;
-    case PROP_SOURCE: g_value_set_string(value, self->source); break;
-    case PROP_INCLUDE_EMPTY: g_value_set_boolean(value, self->include_empty); break;
-    case PROP_ANALYSED_ONLY: g_value_set_boolean(value, self->analysed_only); break;
-    case PROP_STATS:
-      g_value_take_boxed(value, gst_structure_new("foveapublish-stats", "written", G_TYPE_UINT64, self->written, "bytes",
-                                                  G_TYPE_UINT64, self->bytes, "failed", G_TYPE_UINT64, self->failed, NULL));
-      break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  }
+  if (id == PROP_STATE)
+    g_value_set_enum(value, fovea_delivery_state(self->delivery));
+  else if (id == PROP_STATS && !self->delivery && self->last_stats)
+    g_value_set_boxed(value, self->last_stats);
+  else if (id == PROP_STATS)
+    g_value_take_boxed(value, fovea_delivery_stats(self->delivery));
+  else
+    fovea_publish_settings_get(&self->settings, id - PROP_FIRST_SETTING, value);
   GST_OBJECT_UNLOCK(self);
 }
 
 static void finalize(GObject *object) {
   GstFoveaPublish *self = GST_FOVEA_PUBLISH(object);
-  g_free(self->file_path);
-  g_free(self->source);
+  fovea_publish_settings_finish(&self->settings);
+  gst_clear_structure(&self->last_stats);
   g_array_unref(self->objects);
   g_string_free(self->line, TRUE);
   G_OBJECT_CLASS(gst_fovea_publish_parent_class)->finalize(object);
 }
 
 static void gst_fovea_publish_init(GstFoveaPublish *self) {
-  self->include_empty = TRUE;
+  fovea_publish_settings_init(&self->settings);
   self->objects = g_array_new(FALSE, FALSE, sizeof(FoveaObject));
   self->line = g_string_sized_new(1024);
   gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(self), TRUE);
 }
 
 static void install_properties(GObjectClass *class) {
-  const GParamFlags any_time = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-  g_object_class_install_property(class, PROP_METHOD,
-                                  g_param_spec_enum("method", "Method", "Where the lines go", METHOD_TYPE, METHOD_STDOUT, ready));
+  const GParamFlags read = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
   g_object_class_install_property(
-    class, PROP_FILE_PATH,
-    g_param_spec_string("file-path", "File path", "File that the lines are written to; - is standard output", NULL, ready));
-  g_object_class_install_property(
-    class, PROP_APPEND,
-    g_param_spec_boolean("append", "Append", "Keep what the file holds already; otherwise it starts empty", FALSE, ready));
-  g_object_class_install_property(
-    class, PROP_SOURCE,
-    g_param_spec_string("source", "Source", "Name of the camera or file in each line; unset: the element's name", NULL,
-                        any_time));
-  g_object_class_install_property(
-    class, PROP_INCLUDE_EMPTY,
-    g_param_spec_boolean("include-empty", "Include empty", "Write frames on which nothing was found", TRUE, any_time));
-  g_object_class_install_property(
-    class, PROP_ANALYSED_ONLY,
-    g_param_spec_boolean("analysed-only", "Analysed only", "Leave out frames that carry the boxes of an earlier one", FALSE,
-                         any_time));
+    class, PROP_STATE,
+    g_param_spec_enum("state", "State", "Whether the far side can be reached; changes are notified of, and posted as element messages " FOVEA_LINK_MESSAGE,
+                      FOVEA_TYPE_LINK_STATE, FOVEA_LINK_OFFLINE, read));
   g_object_class_install_property(
     class, PROP_STATS,
-    g_param_spec_boxed("stats", "Statistics", "Lines written, their bytes, and lines that could not be written, since the start",
-                       GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+    g_param_spec_boxed("stats", "Statistics",
+                       "Since the start, or of the last run: written and bytes (delivered), failed (lost), state, target, pending, spool-bytes, spool-degraded, dropped, "
+                       "refused, rejected, sent, acknowledged, duplicates-possible, reconnects, last-error",
+                       GST_TYPE_STRUCTURE, read));
+  fovea_publish_settings_install(class, PROP_FIRST_SETTING);
 }
 
 static void gst_fovea_publish_class_init(GstFoveaPublishClass *klass) {
@@ -270,6 +256,6 @@ static void gst_fovea_publish_class_init(GstFoveaPublishClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "Fovea publisher", "Filter/Metadata/Video",
-                                        "Writes detected objects as JSON Lines", "Fovea");
-  gst_type_mark_as_plugin_api(METHOD_TYPE, 0);
+                                        "Sends detected objects as JSON to a file, MQTT, HTTP or Kafka, over networks that come and go", "Fovea");
+  gst_type_mark_as_plugin_api(FOVEA_TYPE_LINK_STATE, 0);
 }

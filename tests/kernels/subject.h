@@ -23,6 +23,7 @@ typedef struct Subject {
   Buffer inputs[MAX_IO], outputs[MAX_IO], expected[MAX_IO], scale[MAX_IO]; /* data NULL where left out */
   bool constant[MAX_IO];
   bool halved;
+  bool in_fp16; /* set by tests of kernels that compute in fp16 too */
 } Subject;
 
 /* Builds the case with its activations (inputs that are not constant) in the one layout and outputs in the other. False with a sentence on stderr. */

@@ -29,7 +29,7 @@ static const FvConfigSources test_sources = {test_env, test_secret, NULL};
 static inline char *test_problems(const char *text) {
   FvProblems problems;
   fv_problems_init(&problems, "t.yaml");
-  fv_config_free(fv_config_parse(text, strlen(text), &test_sources, &problems));
+  fv_config_unref(fv_config_parse(text, strlen(text), &test_sources, &problems));
   GString *lines = g_string_new(NULL);
   for (guint i = 0; i < problems.items->len; i++) {
     char *line = fv_problems_line(&problems, i);

@@ -15,7 +15,7 @@ static char *launch_text(const char *text, int attempt) {
   if (problems.items->len > 0) g_error("%s", fv_problems_line(&problems, 0));
   char *launch = fv_chain_text(chain);
   g_ptr_array_unref(chain);
-  fv_config_free(config);
+  fv_config_unref(config);
   fv_problems_finish(&problems);
   return launch;
 }
@@ -31,11 +31,44 @@ typedef struct TextCase {
 
 static const TextCase text_cases[] = {
   {"a file that is only decoded", "version: 1\ncameras: {a: {uri: a b.mp4}}\n", 0,
-   "filesrc name=source location='\"a b.mp4\"' ! " DECODE " ! fakesink sync=false"},
-  {"a file URI", "version: 1\ncameras: {a: {uri: 'file:///x/a%20b.mp4'}}\n", 0, "filesrc name=source location='\"/x/a b.mp4\"' ! *"},
-  {"detection and records", "version: 1\n" MODEL "cameras: {a: {uri: a.mp4, detect: {model: m, fps: 5, interval: 2, policy: keep-newest}}}\noutputs: {file: {path: 'o/{camera}.jsonl', append: true}}\n", 0,
-   "filesrc name=source location=a.mp4 ! " DECODE " ! videorate drop-only=true max-rate=5 ! videoconvert ! foveadetect name=detect model=m.onnx device=cpu "
-   "threshold=0.4 interval=2 policy=keep-newest ! foveapublish method=file source=a file-path=o/a.jsonl append=true ! fakesink sync=false"},
+   "foveasrc name=source uri=file:///*/a%20b.mp4 ! fakesink sync=false"},
+  {"a file URI", "version: 1\ncameras: {a: {uri: 'file:///x/a%20b.mp4'}}\n", 0, "foveasrc name=source uri=file:///x/a%20b.mp4 ! *"},
+  {"detection and records", "version: 1\n" MODEL "cameras: {a: {uri: /a.mp4, detect: {model: m, fps: 5, interval: 2, policy: keep-newest}}}\noutputs: {file: {path: 'o/{camera}.jsonl', append: true}}\n", 0,
+   "foveasrc name=source uri=file:///a.mp4 ! videorate drop-only=true max-rate=5 ! videoconvert ! foveadetect name=detect model=m.onnx device=cpu "
+   "threshold=0.4 interval=2 policy=keep-newest ! foveapublish name=output-file method=file source=a file-path=o/a.jsonl append=true ! fakesink sync=false"},
+  {"a source with everything", "version: 1\ncameras: {a: {uri: 'rtsp://h/s', latency: 1s, stall-timeout: 5s, retry: {min: 500ms, max: 1min}, restart: always, placeholder: grey,\n"
+   "  decode: {decoder: foveadecode, skip: nonref, loop-filter: off, max-fps: 5}}}\n", 0,
+   "foveasrc name=source uri=rtsp://h/s latency=1000 stall-timeout=5000 retry-min=500 retry-max=60000 restart=always placeholder=grey decoder=foveadecode skip=nonref "
+   "loop-filter=off max-fps=5 ! fakesink sync=false"},
+  {"mqtt", "version: 1\n" MODEL "cameras: {gate: {uri: /a.mp4, detect: {model: m}}}\noutputs:\n"
+   "  mqtt: {address: 'mqtts://h:8883', topic: 'f/{camera}', qos: 1, version: 3.1.1, client-id: 'x-{camera}', username: u, password: {file: /run/secrets/gate}, keep-alive: 30s,\n"
+   "    tls: {ca: a.pem, cert: c.pem, key: k.pem, verify: false}, spool: {path: /s, bytes: 512M, age: 7d, policy: drop-oldest, sync: record, sync-interval: 500ms, order: newest-first, rate: 1MiB/s},\n"
+   "    retry: {min: 500ms, max: 1min}, drain: 5s, content: events, availability-topic: 'f/{camera}/up'}\n", 0,
+   "* ! foveapublish name=output-mqtt method=mqtt source=gate content=events address=mqtts://h:8883 topic=f/gate qos=1 mqtt-version=3.1.1 client-id=x-gate "
+   "availability-topic=f/gate/up keep-alive=30 username=u password-from=file:/run/secrets/gate ca-file=a.pem cert-file=c.pem key-file=k.pem tls-verify=false "
+   "spool=/s/gate spool-bytes=536870912 spool-age=604800 spool-policy=drop-oldest spool-order=newest-first spool-sync=record spool-sync-interval=500 spool-rate=1048576 "
+   "retry-min=500 retry-max=60000 drain-timeout=5000 ! fakesink sync=false"},
+  {"http and kafka", "version: 1\n" MODEL "cameras: {a: {uri: /a.mp4, detect: {model: m}}}\noutputs:\n"
+   "  hook: {type: http, address: 'https://joe:sesame@h/in', token: \"${NAME}\", password: plain, batch: {records: 100, wait: 2s}, spool: 'x/{camera}/y', include-empty: false, analysed-only: true}\n"
+   "  kafka: {address: 'h:9092,i:9092', topic: t, content: both}\n", 0,
+   "* ! foveapublish name=output-hook method=http source=a include-empty=false analysed-only=true address=https://joe:\\*\\*\\*@h/in password=\\*\\*\\* token-from=env:NAME "
+   "batch-records=100 batch-ms=2000 spool=x/a/y ! foveapublish name=output-kafka method=kafka source=a content=both address=h:9092,i:9092 topic=t ! fakesink sync=false"},
+  {"a file that is put aside", "version: 1\n" MODEL "cameras: {a: {uri: /a.mp4, detect: {model: m}}}\noutputs: {file: {path: x.jsonl, rotate: {bytes: 100MB, keep: 7}}}\n", 0,
+   "* method=file source=a file-path=x.jsonl rotate-bytes=100000000 rotate-keep=7 ! fakesink sync=false"},
+  {"clips and uplink beside detection", "version: 1\n" MODEL "cameras: {a: {uri: 'rtsp://h/', decode: {skip: nokey}, detect: {model: m}}}\noutputs:\n"
+   "  clips: {path: '/c/{camera}/%H.mp4', before: 5s, after: 10s, labels: [person, car], threshold: 0.6, max-duration: 2min, max-bytes: 10GiB, max-age: 30d}\n"
+   "  uplink: {sink: 'mpegtsmux ! fakesink name={camera}', replay-sink: fakesink, spool: {path: /v, bytes: 1GiB, rate: 1MB/s, policy: drop-lowest-priority}, live-latency: 2s, confirm-after: 1s, labels: person}\n"
+   "  file: {path: x}\n", 0,
+   "foveasrc name=source uri=rtsp://h/ output=encoded ! tee name=t0 "
+   "t0. ! queue ! foveadecode skip=nokey ! videoconvert ! foveadetect name=detect model=m.onnx device=cpu threshold=0.4 ! foveapublish name=output-file * ! fakesink sync=false "
+   "t0. ! queue ! foveaclips name=output-clips location=/c/a/%H.mp4 source=a pre-roll=5000 post-roll=10000 max-duration=120000 max-bytes=10737418240 max-age=2592000 "
+   "trigger-element=detect trigger-labels=person,car trigger-confidence=0.6 "
+   "t0. ! queue ! foveaspool name=output-uplink sink=*mpegtsmux ! fakesink name=a* replay-sink=fakesink spool=/v/a spool-bytes=1073741824 spool-policy=drop-lowest-priority "
+   "replay-rate=1000000 live-latency=2000 confirm-after=1000 trigger-element=detect trigger-labels=person"},
+  {"an uplink alone decodes nothing, and there are no clips without a detector", "version: 1\ncameras: {a: {uri: 'rtsp://h/'}}\noutputs: {uplink: {sink: fakesink, spool: /v}, clips: {path: x}}\n", 0,
+   "foveasrc name=source uri=rtsp://h/ output=encoded ! foveaspool name=output-uplink sink=fakesink spool=/v/a"},
+  {"decodebin behind encoded video", "version: 1\ncameras: {a: {uri: 'rtsp://h/', decode: {decoder: decodebin}}}\noutputs: {uplink: {sink: fakesink, spool: /v}, display: {}}\n", 0,
+   "foveasrc * output=encoded ! tee name=t0 t0. ! queue ! " DECODE " ! videoconvert ! autovideosink t0. ! queue ! foveaspool *"},
   {"a recording", "version: 1\n" MODEL "cameras: {a: {uri: a.mp4, detect: {model: m}, overlay: {scores: false}}}\noutputs: {video: {path: 'o.d/{camera}.mkv', bitrate: 900}}\n", 0,
    "* ! foveadetect * ! foveaoverlay show-scores=false ! videoconvert ! capsfilter caps=video/x-raw,format=I420 ! * ! matroskamux ! filesink location=o.d/a.mkv"},
   {"a recording after a break", "version: 1\n" MODEL "cameras: {a: {uri: a.mp4, detect: {model: m}}}\noutputs: {video: {path: 'o.d/{camera}'' x.webm', codec: vp8}}\n", 2,
@@ -46,9 +79,12 @@ static const TextCase text_cases[] = {
   {"two pictures of one camera", "version: 1\ncameras: {a: {uri: a.mp4}}\noutputs: {display: {}, video: {path: a.mp4.mkv}}\n", 0,
    "* ! tee name=t0 t0. ! queue ! videoconvert ! autovideosink t0. ! queue ! videoconvert ! * ! matroskamux ! filesink location=a.mp4.mkv"},
   {"an rtsp camera hides its secrets", "version: 1\ncameras: {a: {uri: 'rtsp://joe:sesame@h/s', username: {file: /run/secrets/gate}, password: plain, transport: tcp}}\n", 0,
-   "uridecodebin uri=rtsp://joe:\\*\\*\\*@h/s caps=* source::user-id=\\*\\*\\* source::user-pw=\\*\\*\\* source::latency=200 source::protocols=tcp ! fakesink sync=false"},
+   "foveasrc name=source uri=rtsp://joe:\\*\\*\\*@h/s username=\\*\\*\\* password=\\*\\*\\* transport=tcp ! fakesink sync=false"},
+  {"a password by reference", "version: 1\ncameras: {a: {uri: 'rtsp://h/s', password: \"${NAME}\"}}\n", 0, "foveasrc name=source uri=rtsp://h/s password-from=env:NAME ! fakesink sync=false"},
   {"a webcam", "version: 1\ncameras: {a: {uri: 'v4l2:///dev/video3', width: 640, height: 480}}\n", 0,
-   "v4l2src name=source device=/dev/video3 ! capsfilter caps=*video/x-raw,width=640,height=480;image/jpeg,width=640,height=480* ! decodebin * ! fakesink sync=false"},
+   "foveasrc name=source uri=v4l2:///dev/video3 width=640 height=480 ! fakesink sync=false"},
+  {"secrets of the raw form", "version: 1\npipeline: [{element: foveasrc, properties: {password: plain, passphrase: plain}}, {element: fakesink}]\n", 0,
+   "foveasrc password=\\*\\*\\* passphrase=\\*\\*\\* ! fakesink"},
   {"the raw form", "version: 1\npipeline: [{element: videotestsrc, name: s, properties: {num-buffers: 3, pattern: 'ball'}}, {caps: 'video/x-raw,width=64'}, {tee: {a: [{element: fakesink}], b: [{element: fakesink, properties: {sync: false}}]}}]\n", 0,
    "videotestsrc name=s num-buffers=3 pattern=ball ! capsfilter caps=video/x-raw,width=64 ! tee name=t0 t0. ! queue ! fakesink t0. ! queue ! fakesink sync=false"},
 };
@@ -122,7 +158,7 @@ static void check_build(gconstpointer data) {
   fv_problems_init(&problems, "t.yaml");
   FvConfig *config = fv_config_parse(text, strlen(text), &test_sources, &problems);
   g_assert_nonnull(config);
-  GstElement *pipeline = fv_build_pipeline(config->steps, "test", &problems);
+  GstElement *pipeline = fv_build_pipeline(config->steps, "test", &problems, NULL);
   GString *lines = g_string_new(NULL);
   for (guint i = 0; i < problems.items->len; i++) {
     char *line = fv_problems_line(&problems, i);
@@ -133,7 +169,7 @@ static void check_build(gconstpointer data) {
   g_assert_cmpint(pipeline != NULL, ==, *one->expected == '\0');
   if (pipeline != NULL) gst_object_unref(gst_object_ref_sink(pipeline));
   g_string_free(lines, TRUE);
-  fv_config_free(config);
+  fv_config_unref(config);
   fv_problems_finish(&problems);
   g_free(text);
 }

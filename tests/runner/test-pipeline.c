@@ -186,7 +186,7 @@ static void check_retry(void) {
   g_assert_nonnull(strstr(log->last_message, "next attempt in "));
   g_assert_null(strstr(log->last_message, "sesame"));
   g_main_loop_run(log->loop); /* the second failure, after the pause */
-  g_assert_nonnull(strstr(log->states->str, "gate:retrying gate:starting gate:retrying "));
+  g_assert_nonnull(strstr(log->states->str, "gate:retrying gate:retrying "));
   g_assert_true(fovea_pipeline_is_running(pipeline));
   g_assert_cmpint(log->finished, ==, 0);
   fovea_pipeline_stop(pipeline);

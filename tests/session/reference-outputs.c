@@ -34,7 +34,7 @@ typedef struct Mode {
 
 static const Mode modes[] = {
   {"fast", 0, 1, "cpu"}, {"two-threads", 0, 2, "cpu"}, {"unfused", FV_PLAN_NO_FUSION, 1, "cpu"}, {"reference", FV_PLAN_REFERENCE, 1, "cpu"}, {"vulkan", 0, 1, "vulkan", FV_PRECISION_FP32},
-  {"vulkan-fp16", 0, 1, "vulkan", FV_PRECISION_FP16},
+  {"vulkan-fp16", 0, 1, "vulkan", FV_PRECISION_FP16}, {"vulkan-fp16-arithmetic", 0, 1, "vulkan", FV_PRECISION_FP16_ARITHMETIC},
 };
 
 static void load(const char *folder, const char *file, FvTensor *tensor) {
@@ -79,7 +79,7 @@ static double smallest_step(const float *values, int64_t count) {
 
 /* fp16 keeps 11 bits of what each layer makes. */
 static double allowed_for(const Case *test, const Mode *mode, const FvTensor *want, double largest) {
-  if (mode->precision == FV_PRECISION_FP16) return largest * 1e-2;
+  if (mode->precision >= FV_PRECISION_FP16) return largest * 1e-2;
   return test->tolerance > 0 ? largest * test->tolerance : smallest_step(want->data, fv_tensor_count(want)) * 1.001;
 }
 

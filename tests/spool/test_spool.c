@@ -102,6 +102,39 @@ static void test_order_and_progress(void) {
   remove_directory(path);
 }
 
+/* A reader that keeps the order gives what another process left before what is new; and what was acknowledged is not given again even after a crash. */
+static void test_backlog_before_new_in_order(void) {
+  char *path = make_directory();
+  FvSpoolParams params = {.directory = path, .max_bytes = 1 << 20, .segment_bytes = 4096};
+  FvSpool *spool = open_spool(&params);
+  FvSpoolReader *reader = NULL;
+  uint64_t id;
+  for (int i = 0; i < 40; i++) put(spool, i, 2, 200);
+  fv_spool_close(&spool);
+  spool = open_spool(&params);
+  g_assert_cmpint(fv_spool_reader_open(spool, &(FvSpoolReaderParams){.name = "a", .in_order = true, .newest_first = true}, &reader, NULL), ==, FV_ERR_INVALID);
+  g_assert_cmpint(fv_spool_reader_open(spool, &(FvSpoolReaderParams){.name = "a", .in_order = true}, &reader, NULL), ==, 0);
+  for (int i = 40; i < 60; i++) put(spool, i, 2, 200);
+  for (int i = 0; i < 50; i++) g_assert_cmpint(take(reader, NULL), ==, i);
+  fv_spool_rewind(reader);
+  for (int i = 60; i < 70; i++) put(spool, i, 2, 200);
+  for (int i = 0; i < 70; i++) {
+    g_assert_cmpint(take(reader, &id), ==, i);
+    if (i < 65) fv_spool_acknowledge(reader, id, NULL);
+  }
+  g_assert_cmpint(take(reader, NULL), ==, -1);
+  g_assert_cmpint(fv_spool_keep(spool, NULL), ==, 0);
+  FvSpoolParams looking = {.directory = path, .read_only = true};
+  FvSpool *look = open_spool(&looking);
+  FvSpoolReader *second = open_reader(look, "a", false, 0);
+  g_assert_cmpint(fv_spool_pending(second), ==, 5);
+  fv_spool_reader_close(&second);
+  fv_spool_close(&look);
+  fv_spool_reader_close(&reader);
+  fv_spool_close(&spool);
+  remove_directory(path);
+}
+
 static void test_newest_first_and_priorities(void) {
   char *path = make_directory();
   FvSpoolParams params = {.directory = path, .max_bytes = 1 << 20, .segment_bytes = 4096};
@@ -362,6 +395,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/spool/crc32c", test_crc);
   g_test_add_func("/spool/order-and-progress", test_order_and_progress);
+  g_test_add_func("/spool/backlog-before-new-in-order", test_backlog_before_new_in_order);
   g_test_add_func("/spool/newest-first-and-priorities", test_newest_first_and_priorities);
   g_test_add_func("/spool/bounds", test_bounds);
   g_test_add_func("/spool/age", test_age);

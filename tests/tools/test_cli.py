@@ -275,7 +275,12 @@ def test_inspect_knows_a_real_detector(tmp):
 
 def test_eval_refuses_what_it_cannot_measure(tmp):
     model = write(tmp + '/sum.onnx', sum_model())
-    refuses(2, '--images DIR is missing', 'eval', model, '--annotations', 'a.json')
+    refuses(2, 'either --images DIR or --clip FILE', 'eval', model, '--annotations', 'a.json')
+    refuses(2, 'either --images DIR or --clip FILE', 'eval', model, '--images', tmp, '--clip', 'a.mp4', '--annotations', 'a.json')
+    refuses(2, '--truth is about a clip', 'eval', model, '--images', tmp, '--truth', 'a.json')
+    refuses(2, '--annotations is about pictures', 'eval', model, '--clip', 'a.mp4', '--annotations', 'a.json')
+    refuses(2, 'either --truth FILE or --truth-model MODEL', 'eval', model, '--clip', 'a.mp4')
+    refuses(2, '--pictures chooses among unannotated', 'eval', model, '--clip', 'a.mp4', '--truth-model', model, '--pictures', '3')
     refuses(2, 'either --annotations FILE or --truth-model MODEL', 'eval', model, '--images', tmp)
     refuses(2, 'either --annotations FILE or --truth-model MODEL', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--truth-model', model)
     refuses(2, '--pictures chooses among unannotated', 'eval', model, '--images', tmp, '--annotations', 'a.json', '--pictures', '3')
@@ -304,6 +309,39 @@ def test_eval_measures_a_real_detector(tmp):
     assert len(found) == result['detections'] > 0 and set(found[0]) == {'image_id', 'category_id', 'bbox', 'score'} and len(found[0]['bbox']) == 4
     refuses(1, 'no such file', 'eval', model, '--images', tmp, '--annotations', some)
     refuses(1, 'absent.json', 'eval', model, '--images', tmp, '--annotations', tmp + '/absent.json')
+
+
+def test_eval_measures_on_a_clip(tmp):
+    model, clip = SHARED + '/models/onnx/nanodet_m_320.onnx', SHARED + '/media/clips/person-bicycle-car_preview.mp4'
+    if not os.path.exists(model) or not os.path.exists(clip):
+        return 'no test material in FOVEA_SHARED_DIR'
+    # What the model itself finds is the truth: all of it is found again, above the score where the truth ends.
+    rc, out, err = fovea('eval', model, '--clip', clip, '--truth-model', model, '--json', '--classes', 'person,car', '--detections', tmp + '/clip.json')
+    assert rc == 0, err
+    own = json.loads(out)
+    assert own['images'] == 41 and own['ap50'] > 0.999 and set(own['per_class_ap50']) == {'person', 'car'}, own
+    with open(tmp + '/clip.json') as file:
+        found = [d for d in json.load(file) if d['score'] >= 0.3 and d['category_id'] == 1 and d['image_id'] <= 9]
+    assert found
+    # The same truth of the persons in the first nine frames, written both ways, gives the same figure.
+    coco = {'images': [{'id': 100 + n, 'file_name': '%d.jpg' % n, 'frame_index': n} for n in range(9)], 'categories': [{'id': 4, 'name': 'person'}],
+            'annotations': [{'id': n, 'image_id': 99 + d['image_id'], 'category_id': 4, 'bbox': d['bbox']} for n, d in enumerate(found)]}
+    video = write(tmp + '/video.json', json.dumps(coco).encode())
+    lines = ['%d,1,%s,1,1,1' % (d['image_id'], ','.join('%.2f' % v for v in d['bbox'])) for d in found] + ['9,2,0,0,5,5,0,1,1', '9,3,0,0,9,9,1,7,1']
+    mot = write(tmp + '/gt.txt', '\n'.join(lines).encode())
+    for truth in (video, mot):
+        rc, out, err = fovea('eval', model, '--clip', clip, '--truth', truth, '--json')
+        assert rc == 0, err
+        assert json.loads(out)['images'] == 9 and json.loads(out)['per_class_ap50'].keys() == {'person'} and json.loads(out)['ap50'] > 0.98, out
+    refuses(1, "no class 'unicorn'", 'eval', model, '--clip', clip, '--truth', video, '--classes', 'unicorn')
+    refuses(1, ':2: six to nine numbers', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.txt', b'1,1,0,0,5,5\n2,1,zero,0,5,5\n'))
+    refuses(1, ':1: the frame must', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.txt', b'0,1,0,0,5,5\n'))
+    refuses(1, 'no box in it', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.txt', b'\n'))
+    refuses(1, 'has 41 of the 50 frames', 'eval', model, '--clip', clip, '--truth', write(tmp + '/long.txt', '\n'.join('%d,1,0,0,5,5' % n for n in range(1, 51)).encode()))
+    refuses(1, 'No such file', 'eval', model, '--clip', tmp + '/absent.mp4', '--truth', video)
+    refuses(1, 'gt.txt', 'eval', model, '--clip', mot, '--truth', video)
+    coco['images'][0]['frame_index'] = -1
+    refuses(1, 'frame_index', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.json', json.dumps(coco).encode()))
 
 
 def test_compress_writes_what_everything_opens(tmp):

@@ -55,7 +55,7 @@ static void test_agrees_with_reference(void) {
   g_autoptr(JsonNode) detections = load("detections.json");
   g_autoptr(JsonNode) expected = load("expected.json");
   add_boxes(coco, json_node_get_array(detections), TRUE);
-  double per_category[16];
+  FvCocoClass per_category[16];
   FvCocoResult result;
   for (int round = 0; round < 2; round++) { /* measuring changes nothing */
     fv_coco_evaluate(coco, &result, per_category);
@@ -66,8 +66,8 @@ static void test_agrees_with_reference(void) {
   g_assert_cmpint(fv_coco_category_count(coco), ==, 5);
   for (int c = 0; c < 5; c++) {
     JsonNode *value = json_object_get_member(classes, fv_coco_category_name(coco, c));
-    if (JSON_NODE_HOLDS_NULL(value)) g_assert_true(isnan(per_category[c]));
-    else g_assert_cmpfloat_with_epsilon(per_category[c], json_node_get_double(value), 1e-9);
+    if (JSON_NODE_HOLDS_NULL(value)) g_assert_true(isnan(per_category[c].ap));
+    else g_assert_cmpfloat_with_epsilon(per_category[c].ap, json_node_get_double(value), 1e-9);
   }
   fv_coco_destroy(&coco);
 }

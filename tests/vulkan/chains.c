@@ -75,11 +75,11 @@ static FvModel *finish(Build *build) {
 }
 
 /* The outputs one after another. *steps is what was left of the nodes. */
-static GArray *run(FvModel *model, const char *device, unsigned flags, int *steps) {
+static GArray *run_as(FvModel *model, const char *device, FvPrecision precision, unsigned flags, int *steps) {
   FvPlan *plan = NULL;
   FvSession *session = NULL;
   FvError err;
-  if (fv_plan_create(model, &fv_plan_params(.device = device, .threads = 1, .flags = flags), &plan, &err) < 0 || fv_session_create(plan, &session, &err) < 0)
+  if (fv_plan_create(model, &fv_plan_params(.device = device, .threads = 1, .flags = flags, .precision = precision), &plan, &err) < 0 || fv_session_create(plan, &session, &err) < 0)
     g_error("%s", err.message);
   *steps = fv_plan_info(plan).step_count;
   float *x = fv_session_input(session, 0)->data;
@@ -98,6 +98,8 @@ static GArray *run(FvModel *model, const char *device, unsigned flags, int *step
   fv_plan_destroy(&plan);
   return all;
 }
+
+static GArray *run(FvModel *model, const char *device, unsigned flags, int *steps) { return run_as(model, device, FV_PRECISION_AUTO, flags, steps); }
 
 static void compare(FvModel *model, int *together, int *apart) {
   int ignored;
@@ -177,6 +179,40 @@ static void test_shared_values(void) {
   fv_model_destroy(&model);
 }
 
+/* What fp16 arithmetic takes over, and a function that it leaves to fp32: every operation is rounded to 11 bits. */
+static void test_in_fp16(void) {
+  static const char *const operators[] = {"Add", "Mul", "Sub", "Max", "Relu", "LeakyRelu", "Sigmoid", "Mul"};
+  FvError err = {0};
+  FvVkDevice *device = NULL;
+  g_assert_cmpint(fv_vk_device_open(NULL, &device, &err), ==, 0);
+  bool computes = fv_vk_device_computes_half(device);
+  fv_vk_device_close(&device);
+  if (!computes) {
+    g_test_skip("the device does not compute in fp16");
+    return;
+  }
+  Build build;
+  int steps, together;
+  begin(&build);
+  for (gsize n = 0; n < G_N_ELEMENTS(operators); n++) {
+    bool binary = n < 4 || n == 7;
+    g_autofree char *from = n ? g_strdup_printf("v%d", (int)n - 1) : g_strdup("x"), *inputs = g_strdup_printf(binary ? "%s,%s" : "%s", from, n % 2 ? "gate" : "full");
+    char *name = format(&build, "v%d", (int)n);
+    build_node(&build, operators[n], name, inputs, name);
+  }
+  build_output(&build, format(&build, "v%d", (int)G_N_ELEMENTS(operators) - 1));
+  FvModel *model = finish(&build);
+  GArray *want = run(model, "cpu", 0, &steps), *got = run_as(model, "vulkan", FV_PRECISION_FP16_ARITHMETIC, 0, &together);
+  g_assert_cmpint(together, <, steps);
+  for (guint i = 0; i < want->len; i++) {
+    double value = (double)g_array_index(want, float, i);
+    g_assert_cmpfloat_with_epsilon((double)g_array_index(got, float, i), value, 4e-3 * (1 + fabs(value)));
+  }
+  g_array_unref(want);
+  g_array_unref(got);
+  fv_model_destroy(&model);
+}
+
 int main(int argc, char **argv) {
   FvError err = {0};
   FvVkDevice *device = NULL;
@@ -191,6 +227,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vulkan/chains/random-graphs", test_random_graphs);
   g_test_add_func("/vulkan/chains/limits", test_limits);
   g_test_add_func("/vulkan/chains/shared-values", test_shared_values);
+  g_test_add_func("/vulkan/chains/in-fp16", test_in_fp16);
   int result = g_test_run();
   fv_vk_device_close(&device);
   g_autofree char *remove = g_strdup_printf("rm -rf '%s'", cache);

@@ -25,6 +25,7 @@ enum { LAYOUTS = sizeof layouts / sizeof layouts[0], ALIGN = 64 };
 
 static const char *const way_names[] = {"", "", "/second way", "/third way", "/fourth way"};
 static int way; /* 0: convolutions are divided as usual */
+static FvVkArithmetic arithmetic;
 
 /* A subject as a program of one step. Buffers lie in the arena one after the other, guards included, and are ports as bytes. */
 typedef struct Bound {
@@ -61,11 +62,10 @@ static void bind(Bound *b, Subject *s) {
     b->out[i] = &s->outputs[i].tensor;
     at = add_port(&b->ports[MAX_IO + i], &b->operands[MAX_IO + i], &s->outputs[i], at);
   }
-  b->params.way = way;
   b->query = (FvKernelQuery){s->node, b->planned, b->out};
   b->step = (FvVkStep){s->node, NULL, b->operands, b->operands + MAX_IO};
   b->params = (FvVkProgramParams){.steps = &b->step, .step_count = 1, .arena_bytes = at, .inputs = b->ports, .input_count = 2 * MAX_IO,
-                                  .outputs = b->ports + MAX_IO, .output_count = MAX_IO};
+                                  .outputs = b->ports + MAX_IO, .output_count = MAX_IO, .arithmetic = arithmetic, .way = way};
 }
 
 /* Inputs, and outputs full of canaries, go in; outputs come back. */
@@ -82,7 +82,7 @@ static int run_once(FvVkRunner *runner, Subject *s, FvError *err) {
   return result;
 }
 
-static const char *const form_names[] = {[FV_VK_FULL] = "", [FV_VK_HALF] = "/fp16", [FV_VK_NARROW] = "/to fp16", [FV_VK_WIDEN] = "/from fp16"};
+static const char *const form_names[] = {[FV_VK_FULL] = "", [FV_VK_HALF] = "/fp16", [FV_VK_NARROW] = "/to fp16", [FV_VK_WIDEN] = "/from fp16", [FV_VK_ARITHMETIC] = "/in fp16"};
 static int failures, runs, line;
 
 static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, const KernelCase *test, int l) {
@@ -102,8 +102,10 @@ static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, co
   }
   bind(&bound, &subject);
   bound.step.kernel = fv_vk_select(device, &bound.query);
-  bool mixed = form == FV_VK_NARROW || form == FV_VK_WIDEN; /* rows that ask for types themselves are not meant */
-  if (bound.step.kernel && (!mixed || bound.step.kernel->forms & 1 << form)) {
+  /* Rows that ask for types themselves are not meant; what has no arithmetic in fp16 was tested without. */
+  bool mixed = form == FV_VK_NARROW || form == FV_VK_WIDEN, left_out = form == FV_VK_ARITHMETIC && (!bound.step.kernel || !bound.step.kernel->conv);
+  subject.in_fp16 = form == FV_VK_ARITHMETIC;
+  if (bound.step.kernel && !left_out && (!mixed || bound.step.kernel->forms & 1 << form)) {
     const char *error = NULL;
     if (form == FV_VK_FULL) subject_reference(&subject);
     int result = fv_vk_program_create(device, &bound.params, &program, &err);
@@ -122,7 +124,7 @@ static void check_layout(FvVkDevice *device, const char *path, FvVkForm form, co
 }
 
 /* Is there a way of this number beside the usual one, which is tested anyway? */
-static bool has_way(FvVkDevice *device, const KernelCase *test) {
+static bool has_way(FvVkDevice *device, FvVkForm form, const KernelCase *test) {
   Subject subject;
   Bound bound;
   FvVkConv conv = {0};
@@ -130,16 +132,16 @@ static bool has_way(FvVkDevice *device, const KernelCase *test) {
   if (!subject_create(&subject, test, layouts[1].in, layouts[1].out)) exit(1);
   bind(&bound, &subject);
   const FvVkKernel *kernel = fv_vk_select(device, &bound.query);
-  bool has = kernel && kernel->conv && kernel->conv(&bound.query, &conv) && way <= fv_vk_conv_ways(device, device->texel, &conv, ways);
+  bool has = kernel && kernel->conv && kernel->conv(&bound.query, &conv) && way <= fv_vk_conv_ways(device, device->texel, form, arithmetic, &conv, ways);
   subject_destroy(&subject);
   return has;
 }
 
 /* The ways that `fovea tune` may choose: of the storage path the first few, which are the tiles in shared memory and the one in registers. */
 static void check_ways(FvVkDevice *device, const char *path, FvVkForm form, const char *word) {
-  for (way = 2; way <= (form == FV_VK_FULL ? 4 : 2); way++)
+  for (way = 2; way <= (form == FV_VK_FULL || form == FV_VK_ARITHMETIC ? 4 : 2); way++)
     for (int i = 0; i < kernel_case_count; i++)
-      if (!kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word)) && has_way(device, &kernel_cases[i])) check_layout(device, path, form, &kernel_cases[i], 1);
+      if (!kernel_cases[i].bench && (!word || strstr(kernel_cases[i].name, word)) && has_way(device, form, &kernel_cases[i])) check_layout(device, path, form, &kernel_cases[i], 1);
   way = 0;
 }
 
@@ -198,12 +200,14 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
     failures++;
     return;
   }
-  int step = form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
-  for (int i = 0; i < kernel_case_count && (form == FV_VK_FULL || fv_vk_device_takes_half(device)); i++)
+  arithmetic = form == FV_VK_ARITHMETIC ? FV_VK_IN_HALF : FV_VK_IN_FULL;
+  int step = form == FV_VK_ARITHMETIC ? 6 : form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
+  bool takes_form = form == FV_VK_FULL || (form == FV_VK_ARITHMETIC ? fv_vk_device_computes_half(device) : fv_vk_device_takes_half(device));
+  for (int i = 0; i < kernel_case_count && takes_form; i++)
     for (int l = 0; l < LAYOUTS; l += step)
-      if ((!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
+      if (!(form == FV_VK_ARITHMETIC && kernel_cases[i].bench) && (!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
         check_layout(device, path, form, &kernel_cases[i], l);
-  if (!device->texel && form <= FV_VK_HALF) check_ways(device, path, form, word);
+  if (!device->texel && takes_form && (form <= FV_VK_HALF || form == FV_VK_ARITHMETIC)) check_ways(device, path, form, word);
   fv_vk_device_close(&device);
 }
 
@@ -248,8 +252,8 @@ int main(int argc, char **argv) {
   fv_vk_device_close(&device);
   if (bench) return 0;
   for (FvVkForm form = FV_VK_FULL; form < FV_VK_FORMS; form++) {
-    check_path("storage", form, word);
-    check_path("texel", form, word);
+    check_path(form == FV_VK_ARITHMETIC ? "storage,arithmetic" : "storage", form, word);
+    check_path(form == FV_VK_ARITHMETIC ? "texel,arithmetic" : "texel", form, word);
   }
   check_path("storage,dot", FV_VK_FULL, word ? word : "qlinear conv 1x1 all"); /* where the device has dot products, fast ones or not */
   printf("1..%d\n# %d kernel runs\n", line, runs);

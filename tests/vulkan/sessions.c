@@ -271,7 +271,7 @@ static void test_precision(void) {
 }
 
 static void test_precision_names(void) {
-  for (int p = FV_PRECISION_AUTO; p <= FV_PRECISION_FP16; p++) g_assert_cmpint(fv_precision_from_name(fv_precision_name((FvPrecision)p)), ==, p);
+  for (int p = FV_PRECISION_AUTO; p <= FV_PRECISION_FP16_ARITHMETIC; p++) g_assert_cmpint(fv_precision_from_name(fv_precision_name((FvPrecision)p)), ==, p);
   g_assert_cmpint(fv_precision_from_name("fp64"), ==, -1);
   g_assert_cmpint(fv_precision_from_name(NULL), ==, -1);
 }

@@ -33,8 +33,9 @@ typedef enum FvPrecision {
   FV_PRECISION_AUTO, /* fp16 on GPUs that have 16-bit storage, fp32 on software devices */
   FV_PRECISION_FP32,
   FV_PRECISION_FP16, /* activations and weights in fp16, sums in fp32; FV_ERR_DEVICE where a device has no 16-bit storage */
+  FV_PRECISION_FP16_ARITHMETIC, /* convolutions and chains of element-wise operators are computed in fp16 too, sums of up to 16 products; takes fp16 arithmetic besides */
 } FvPrecision;
-/* "auto", "fp32", "fp16"; -1 for anything else and NULL. */
+/* "auto", "fp32", "fp16", "fp16-arithmetic"; -1 for anything else and NULL. */
 FV_API int fv_precision_from_name(const char *name);
 FV_API const char *fv_precision_name(FvPrecision precision);
 
@@ -73,7 +74,7 @@ typedef struct FvPlanInfo {
   const char *device;      /* "cpu" */
   const char *choice;      /* what "auto" knew of it, "12.3 ms a run, cpu 40.1 ms"; empty for a device that was asked for */
   const char *instructions; /* the best instruction set used: "avx2", "neon", "reference" */
-  FvPrecision precision;   /* FP32 or FP16 */
+  FvPrecision precision;   /* FP32, FP16 or FP16_ARITHMETIC */
   int threads;
   int step_count;
   int64_t macs;            /* multiply-accumulates per run */

@@ -69,6 +69,8 @@ FV_API void fv_spool_close(FvSpool **spool);
 FV_API int fv_spool_append(FvSpool *spool, const FvSpoolRecord *record, uint64_t *id, FvError *err);
 /* Writes through to the disk, keeps readers' progress, removes what is too old. Call it now and then where appends pause. */
 FV_API int fv_spool_sync(FvSpool *spool, FvError *err);
+/* Keeps readers' progress alone: what was acknowledged before is not given again by the next process, however this one ends. */
+FV_API int fv_spool_keep(FvSpool *spool, FvError *err);
 
 typedef struct FvSpoolStats {
   int64_t bytes, max_bytes;          /* on disk now */
@@ -87,7 +89,8 @@ FV_API FvSpoolStats fv_spool_stats(FvSpool *spool);
 typedef struct FvSpoolReaderParams {
   const char *name;          /* its progress is kept as NAME.cursor; a segment goes when all names that were ever used have acknowledged it */
   bool newest_first;         /* order of the backlog: what was written before this reader was opened, or before fv_spool_rewind */
-  int64_t backlog_bytes_per_s; /* 0: no limit. New records never wait for the backlog */
+  int64_t backlog_bytes_per_s; /* 0: no limit. New records never wait for the backlog, but for in_order */
+  bool in_order;             /* all of the backlog comes before what is new, so that a priority's records come as they were written; not with newest_first */
 } FvSpoolReaderParams;
 
 FV_API int fv_spool_reader_open(FvSpool *spool, const FvSpoolReaderParams *params, FvSpoolReader **reader, FvError *err);
@@ -96,7 +99,7 @@ FV_API void fv_spool_reader_close(FvSpoolReader **reader);
 FV_API int fv_spool_reader_forget(FvSpool *spool, const char *name, FvError *err);
 
 /* The next record that this reader has neither acknowledged nor been given since it was opened or rewound: new ones first, higher priorities first, within a priority in
- * the order written; then the backlog in the order asked for. 1: a record, its data valid until the next call; 0: none now. */
+ * the order written; then the backlog in the order asked for (in_order: the backlog first). 1: a record, its data valid until the next call; 0: none now. */
 FV_API int fv_spool_next(FvSpoolReader *reader, FvSpoolRecord *record, FvError *err);
 /* Waits until next may have something, at most timeout_ms. False on time-out. */
 FV_API bool fv_spool_wait(FvSpoolReader *reader, int timeout_ms);

@@ -96,6 +96,12 @@ FOVEA_PIPELINE_API gchar **fovea_pipeline_list_cameras(FoveaPipeline *self);
 FOVEA_PIPELINE_API FoveaCameraState fovea_pipeline_get_camera_state(FoveaPipeline *self, const gchar *camera);
 FOVEA_PIPELINE_API gchar *fovea_pipeline_dup_launch_text(FoveaPipeline *self, const gchar *camera);
 
+FOVEA_PIPELINE_API gboolean fovea_pipeline_reload(FoveaPipeline *self, GError **error);
+FOVEA_PIPELINE_API gboolean fovea_pipeline_reload_from_data(FoveaPipeline *self, const gchar *data, gssize length, GError **error);
+
+FOVEA_PIPELINE_API gchar *fovea_pipeline_dup_status(FoveaPipeline *self);
+FOVEA_PIPELINE_API gboolean fovea_pipeline_is_healthy(FoveaPipeline *self);
+
 FOVEA_PIPELINE_API gchar **fovea_pipeline_check_file(const gchar *path);
 
 G_END_DECLS

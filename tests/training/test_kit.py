@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The training kit, in little: a recipe runs, resumes and exports; the engine computes what was trained; pruning removes what it says; errors name their place.
+
+Usage: test_kit.py SOURCE_ROOT FOVEA WORK_FOLDER, with a Python that has PyTorch; exit status 77 without.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+ROOT, FOVEA, WORK = pathlib.Path(sys.argv[1]), os.path.abspath(sys.argv[2]), pathlib.Path(sys.argv[3])
+sys.path.insert(0, str(ROOT / "training"))
+try:
+    import numpy as np
+    import torch
+    from PIL import Image
+    import cairo  # noqa: F401
+    import yaml  # noqa: F401
+except ImportError as error:
+    print(f"skipped: {error}: install python3-torch python3-pil python3-cairo python3-yaml")
+    sys.exit(77)
+
+from kit import augment, boxes, checkpoint, prune, recipe as recipes  # noqa: E402
+from kit.data import read_folder  # noqa: E402
+from kit.evaluate import Tally  # noqa: E402
+from kit.network import PLANS, STRIDES, Detector, count  # noqa: E402
+from kit.render.street import Street  # noqa: E402
+
+ENVIRONMENT = {**os.environ, "FOVEA": FOVEA, "PYTHONWARNINGS": "ignore", "FOVEA_DEVICE": "cpu"}
+
+
+def kit(*words, expect=0):
+    done = subprocess.run([sys.executable, *map(str, words)], cwd=WORK, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode == 0) == (expect == 0), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def train(output, *settings, expect=0, stop=0):
+    words = [word for setting in settings for word in ("--set", setting)] + (["--stop-after", stop] if stop else [])
+    return kit(ROOT / "training/train.py", "--config", ROOT / "training/recipes/smoke.yaml", "--output", output, "--threads", 1, *words, expect=expect)
+
+
+class Renderer(unittest.TestCase):
+    def test_same_seed_same_picture(self):
+        (a, what), (b, again) = Street(5, 320, 192).frame(0.5), Street(5, 320, 192).frame(0.5)
+        self.assertTrue(np.array_equal(a, b))
+        self.assertEqual(what, again)
+        self.assertFalse(np.array_equal(a, Street(6, 320, 192).frame(0.5)[0]))
+
+    def test_boxes_lie_in_the_picture_and_tracks_go_on(self):
+        seen = []
+        for seed in range(4):
+            for _, objects in Street(seed, 320, 192).frames(2, 10):
+                for thing in objects:
+                    x, y, w, h = thing["box"]
+                    self.assertTrue(x >= 0 and y >= 0 and x + w <= 320 and y + h <= 192 and w > 0 and h > 0)
+                    self.assertTrue(0 < thing["visible"] <= 1)
+                seen.append({thing["track"]: thing["label"] for thing in objects})
+        for before, after in zip(seen[::2], seen[1::2]):
+            common = before.keys() & after.keys()
+            self.assertTrue(all(before[track] == after[track] for track in common))
+            self.assertGreaterEqual(len(common), len(before) // 2)
+
+
+class Pieces(unittest.TestCase):
+    def test_overlap_and_decoding(self):
+        a, b = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([[5.0, 0, 15, 10]])
+        self.assertAlmostEqual(float(boxes.iou(a, b)), 1 / 3, places=5)
+        centres, strides = boxes.points(64, 32, STRIDES)
+        self.assertEqual(len(centres), 8 * 4 + 4 * 2 + 2 * 1)
+        sure = torch.full((1, len(centres), 4, 8), -50.0)
+        sure[..., 2] = 50.0  # two strides to every side
+        corners = boxes.decode(sure, centres, strides)[0]
+        self.assertTrue(torch.allclose(corners[0], torch.tensor([3.5 - 16, 3.5 - 16, 3.5 + 16, 3.5 + 16])))
+
+    def test_mirrored_boxes_follow_the_picture(self):
+        pixels = np.zeros((20, 40, 3), np.uint8)
+        pixels[5:10, 4:8] = 255
+        canvas, found = augment.place(pixels, np.array([[4.0, 5, 8, 10]]), 40, 20, 1.0, 1.0, 0.0, 0.0, True)
+        rows, columns = np.nonzero(canvas[:, :, 0] > 128)
+        self.assertEqual((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), tuple(found[0]))
+
+    def test_average_precision(self):
+        tally = Tally(1)
+        truth = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)
+        found = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [20, 0, 30, 10]], float)
+        tally.add((found, np.array([0.9, 0.8, 0.7]), np.zeros(3, int)), truth, np.zeros(2, int), np.ones(2))
+        self.assertAlmostEqual(tally.precision()[0], (51 * 1 + 50 * 2 / 3) / 101, places=6)
+
+    def test_channels_are_really_gone(self):
+        wide = Detector(PLANS["fovea-n"]).eval()
+        narrow = prune.without_channels(wide, 0.5).eval()
+        self.assertLessEqual(count(narrow), 0.5 * count(wide))
+        self.assertGreater(count(narrow), 0.2 * count(wide))
+        self.assertEqual([o[0].shape for o in narrow(torch.zeros(1, 3, 64, 64))], [o[0].shape for o in wide(torch.zeros(1, 3, 64, 64))])
+
+    def test_channels_that_nobody_reads_cost_nothing(self):
+        torch.manual_seed(1)
+        wide = Detector(PLANS["fovea-n"]).eval()
+        kept = {name: torch.arange(0, makers[0].weight.numel(), 2) for name, (makers, _) in prune.streams(wide).items()}
+        with torch.no_grad():
+            for name, (_, readers) in prune.streams(wide).items():
+                for reader in readers:
+                    reader.weight[:, 1::2] = 0.0
+            narrow = Detector(prune.narrowed(wide.plan, kept)).eval()
+            prune.copy_channels(wide, narrow, kept)
+            x = torch.rand(1, 3, 64, 64)
+            for a, b in zip(wide(x), narrow(x)):
+                self.assertTrue(torch.allclose(a[0], b[0], atol=1e-4) and torch.allclose(a[1], b[1], atol=1e-4))
+
+    def test_patterns_and_shares(self):
+        settings = {"amount": 0.5, "begin": 0.0, "end": 0.5, "every": 1}
+        for kind in ("gradual", "regularised", "dynamic", "n:m"):
+            network = Detector(PLANS["fovea-n"])
+            pruner = prune.make(network, {"prune": {**settings, "kind": kind}, "steps": 8})
+            for step in range(8):
+                loss = sum((s ** 2).mean() + (d ** 2).mean() for s, d in network(torch.rand(2, 3, 64, 64))) + pruner.penalty()
+                network.zero_grad()
+                loss.backward()
+                pruner.before_step(step)
+                with torch.no_grad():
+                    for p in network.parameters():
+                        p -= 0.01 * p.grad
+                pruner.after_step(step)
+            weights = [m.weight.detach() for m in prune.prunable(network).values()]
+            zero = sum(float((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
+            self.assertAlmostEqual(zero, 0.5, delta=0.02, msg=kind)
+            if kind == "n:m":
+                for w in weights:
+                    if w.shape[1] % 4 == 0:
+                        self.assertLessEqual(int((w.reshape(w.shape[0], -1, 4) != 0).sum(-1).max()), 2)
+
+
+class WholeRun(unittest.TestCase):
+    def test_train_export_detect_quantise(self):
+        shutil.rmtree(WORK / "run", ignore_errors=True)
+        train("run", "steps=20", "evaluate-every=10")
+        model = WORK / "run/smoke.onnx"
+        rows = (WORK / "run/log.csv").read_text().strip().split("\n")
+        self.assertEqual(len(rows), 3)
+        self.assertTrue((WORK / "run/curves.png").exists())
+        picture = sorted((WORK / "build/training/smoke-data/images").iterdir())[0]
+        seen = subprocess.run([FOVEA, "detect", "--model", model, "--threshold", "0.001", "--json", "-", "--quiet", picture], env=ENVIRONMENT, capture_output=True, text=True)
+        self.assertEqual(seen.returncode, 0, seen.stderr)
+        self.assertIn('"label":"person"', seen.stdout)
+        self.assertIn("scores_8", kit(ROOT / "training/compare.py", WORK / "run/best.pt", model, picture))
+        train("grid", "steps=6", "evaluate-every=6", f"start-from={WORK}/run/best.pt", "quantise={}", "rate=0.0001")
+        said = kit(ROOT / "training/compare.py", WORK / "grid/best.pt", WORK / "grid/smoke.onnx", picture)
+        self.assertIn("of what is allowed", said)
+        inside = subprocess.run([FOVEA, "inspect", WORK / "grid/smoke.onnx"], env=ENVIRONMENT, capture_output=True, text=True).stdout
+        self.assertIn("QLinearConv", inside)
+        self.assertNotIn("conv_f32", inside)
+
+    def test_resumed_run_equals_a_whole_one(self):
+        for name in ("whole", "parts"):
+            shutil.rmtree(WORK / name, ignore_errors=True)
+        train("whole", "steps=6", "evaluate-every=3", "workers=0")
+        state = torch.load(WORK / "whole/last.pt")
+        train("parts", "steps=6", "evaluate-every=3", "workers=0", stop=3)
+        self.assertEqual(torch.load(WORK / "parts/last.pt")["step"], 3)
+        train("parts", "steps=6", "evaluate-every=3", "workers=0")
+        again = torch.load(WORK / "parts/last.pt")
+        for key, value in state["average"].items():
+            self.assertTrue(torch.equal(value, again["average"][key]), key)
+        self.assertIn("another recipe", train("parts", "steps=7", "evaluate-every=3", "workers=0", expect=1))
+
+    def test_new_classes_keep_the_old(self):
+        shutil.rmtree(WORK / "base", ignore_errors=True)
+        train("base", "steps=3", "evaluate-every=3")
+        old = checkpoint.load_network(WORK / "base/best.pt")
+        new = checkpoint.transfer(WORK / "base/best.pt", ["dog", "car", "person"])
+        self.assertTrue(torch.equal(new.heads[0].scores.weight[1], old.heads[0].scores.weight[1]))
+        self.assertTrue(torch.equal(new.heads[0].scores.weight[2], old.heads[0].scores.weight[0]))
+
+
+class Errors(unittest.TestCase):
+    def test_recipe(self):
+        path = WORK / "bad.yaml"
+        for text, said in (("bach: 3\n", "unknown key 'bach'"), ("data: [{path: x}]\nnetwork: fovea-xl\n", "network must be one of"),
+                           ("data: [{path: x}]\ninput: [300, 192]\n", "multiples of 32"), ("data: nothing\n", "data must be a list"), ("data: [", "bad.yaml")):
+            path.write_text(text)
+            with self.assertRaises(SystemExit) as caught:
+                recipes.load(path)
+            self.assertIn(said, str(caught.exception))
+
+    def test_labels(self):
+        folder = WORK / "yolo"
+        shutil.rmtree(folder, ignore_errors=True)
+        for part in ("images", "labels"):
+            (folder / part).mkdir(parents=True)
+        Image.new("RGB", (40, 20)).save(folder / "images/a.png")
+        (folder / "classes.txt").write_text("dog\ncat\n")
+        (folder / "labels/a.txt").write_text("1 0.5 0.5 0.5 0.5\n")
+        (sample,) = read_folder(folder, ["cat"])
+        self.assertEqual(sample.boxes.tolist(), [[10, 5, 30, 15]])
+        for line in ("7 0.5 0.5 0.5 0.5", "1 0.5 0.5", "cat 1 2 3 4"):
+            (folder / "labels/a.txt").write_text(line + "\n")
+            with self.assertRaises(SystemExit) as caught:
+                read_folder(folder, ["cat"])
+            self.assertIn("a.txt:1", str(caught.exception))
+
+
+if __name__ == "__main__":
+    WORK.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Trains a detector by a recipe, measures it and exports it.
+
+    python3 training/train.py --config training/recipes/smoke.yaml
+    python3 training/train.py --config training/recipes/street.yaml --output build/street   # again: goes on where it stopped
+    python3 training/train.py --config … --set steps=2000 --set 'start-from=build/street/best.pt'
+
+Into the output folder go log.csv, curves.png, last.pt (to resume), best.pt, and NAME.onnx with its description inside, which `fovea detect --model` and foveadetect take as it is."""
+import argparse
+import csv
+import math
+import os
+import pathlib
+import sys
+
+import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from kit import checkpoint, curves, distil, export, prune, quantise, recipe as recipes
+from kit.boxes import flatten
+from kit.data import Pool
+from kit.evaluate import evaluate
+from kit.feed import batches, to_input
+from kit.loss import DetectionLoss
+from kit.network import BINS, PLANS, Detector, count, multiplications
+from kit.progress import Progress
+
+
+def learning_rate(step, recipe):
+    """Rises for a while, then falls as a cosine to a hundredth."""
+    if step < recipe["warm-up"]:
+        return recipe["rate"] * (step + 1) / recipe["warm-up"]
+    done = (step - recipe["warm-up"]) / max(recipe["steps"] - recipe["warm-up"], 1)
+    return recipe["rate"] * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def make_optimiser(network, recipe):
+    """Decay is for weights, not for biases and normalisation."""
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    groups = [{"params": [p for _, p in trained if (p.ndim > 1) == heavy], "weight_decay": recipe["decay"] if heavy else 0.0} for heavy in (True, False)]
+    return torch.optim.AdamW(groups, lr=recipe["rate"])
+
+
+def freeze(network, prefixes):
+    """Parts whose names begin with a prefix (stem, stages.0, …) keep what they know."""
+    for name, p in network.named_parameters():
+        p.requires_grad = not any(name.startswith(prefix) for prefix in prefixes)
+
+
+class Run:
+    def __init__(self, recipe, output):
+        self.recipe, self.output = recipe, pathlib.Path(output)
+        self.output.mkdir(parents=True, exist_ok=True)
+        self.width, self.height = recipe["input"]
+        torch.manual_seed(recipe["seed"])
+        self.network = self._begin()
+        self.pruner = prune.make(self.network, recipe)
+        self.network = quantise.make(self.pruner.network, recipe)
+        self.pruner.network = self.network
+        freeze(self.network, recipe["freeze"])
+        self.average = checkpoint.copy_of(self.network)
+        self.optimiser = make_optimiser(self.network, recipe)
+        self.loss = DetectionLoss(self.width, self.height)
+        self.held_out = Pool(recipe["held-out"], recipe["classes"], recipe["long-side"]) if recipe["held-out"] else None
+        self.step, self.best = 0, -1.0
+        if (self.output / "last.pt").exists():
+            self._resume()
+
+    def _begin(self):
+        recipe = self.recipe
+        if recipe["start-from"]:
+            return checkpoint.transfer(recipe["start-from"], recipe["classes"])
+        plan = PLANS[recipe["network"]]
+        plan.classes = len(recipe["classes"])
+        return Detector(plan)
+
+    def _resume(self):
+        state = torch.load(self.output / "last.pt")
+        if state["recipe"] != self.recipe:
+            raise SystemExit(f"{self.output}/last.pt belongs to another recipe: give --output another folder, or remove it")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.pruner.load_state(state["pruner"])
+        self.step, self.best = state["step"], state["best"]
+
+    def _save(self):
+        checkpoint.save(self.output / "last.pt", self.average.plan, self.recipe, network=self.network.state_dict(), average=self.average.state_dict(),
+                        optimiser=self.optimiser.state_dict(), pruner=self.pruner.state(), step=self.step, best=self.best)
+
+    def _learn(self, batch):
+        pixels, boxes, classes, weights, teacher = batch
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.recipe)
+        outputs = self.network(to_input(pixels).contiguous(memory_format=torch.channels_last))
+        loss, parts = self.loss(outputs, boxes, classes, weights)
+        if teacher is not None:
+            which, wanted = teacher
+            logits, distances = flatten(outputs, BINS)
+            taught = distil.distillation_loss(logits[which], distances[which], wanted)
+            share = self.recipe["distil"].get("weight", 1.0)
+            loss, parts["teacher"] = loss + share * taught, float(taught.detach())
+        loss = loss + self.pruner.penalty()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.pruner.before_step(self.step)
+        self.optimiser.step()
+        self.pruner.after_step(self.step)
+        self._follow()
+        return {"loss": float(loss.detach()), **parts}
+
+    @torch.no_grad()
+    def _follow(self):
+        """The average of the weights over the last steps, which is what is measured and exported."""
+        keep = min(self.recipe["average"], (1 + self.step) / (10 + self.step))
+        for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values()):
+            if mean.dtype.is_floating_point:
+                mean.mul_(keep).add_(value, alpha=1 - keep)
+            else:
+                mean.copy_(value)
+        self.pruner.apply_to(self.average)
+
+    def _measure(self):
+        """AP50 of the average over the held-out pictures, by class."""
+        if self.held_out is None:
+            return {}
+        values = evaluate(self.average, self.held_out, self.recipe["classes"], self.width, self.height)
+        return dict(zip(self.recipe["classes"], values))
+
+    def _log(self, row):
+        path = self.output / "log.csv"
+        columns = ["step", "rate", "loss", "scores", "overlap", "distances", "teacher", "ap50", *self.recipe["classes"]]
+        fresh = not path.exists()
+        with open(path, "a", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            if fresh:
+                writer.writeheader()
+            writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
+
+    def _checkpoint(self, sums, count_):
+        row = {"step": self.step, "rate": learning_rate(self.step - 1, self.recipe), **{key: value / count_ for key, value in sums.items()}}
+        per_class = self._measure()
+        known = [v for v in per_class.values() if not math.isnan(v)]
+        score = sum(known) / len(known) if known else -row["loss"]
+        row.update(per_class, **({"ap50": score} if known else {}))
+        self._log(row)
+        curves.draw(self.output / "log.csv", self.output / "curves.png")
+        if score >= self.best or self.best == -1.0:
+            self.best = score
+            checkpoint.save(self.output / "best.pt", self.average.plan, self.recipe, average=self.average.state_dict(), score=score, step=self.step)
+        self._save()
+        return row
+
+    def train(self, stop_after=None):
+        """To the end, or until a step; True at the end."""
+        recipe = self.recipe
+        last = min(recipe["steps"], stop_after or recipe["steps"])
+        make_teacher = None
+        if recipe["distil"]:
+            make_teacher = lambda: distil.DenseTeacher(recipe["distil"], recipe["classes"], self.width, self.height)
+        progress, sums, seen = Progress(recipe["steps"], recipe["name"]), {}, 0
+        self.network.to(memory_format=torch.channels_last)
+        for batch in batches(recipe, self.step, last, make_teacher):
+            self.network.train()
+            quantise.follow(self.network, recipe, self.step)
+            parts = self._learn(batch)
+            self.step, seen = self.step + 1, seen + 1
+            for key, value in parts.items():
+                sums[key] = sums.get(key, 0.0) + value
+            if not math.isfinite(parts["loss"]):
+                raise SystemExit(f"the loss is no number any more at step {self.step}: try a lower rate")
+            progress.step(self.step, f"loss {sums['loss'] / seen:.3f} best {self.best:.3f}")
+            if self.step % recipe["evaluate-every"] == 0 or self.step == last:
+                self._checkpoint(sums, seen)
+                sums, seen = {}, 0
+        return self.step == recipe["steps"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", required=True, help="recipe, .yaml")
+    parser.add_argument("--output", help="folder for what comes out (default: build/training/NAME)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="instead of what the recipe says; may be repeated")
+    parser.add_argument("--stop-after", type=int, metavar="STEP", help="end here, to go on another time")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    recipe = recipes.load(options.config, options.set)
+    recipes.render_sources(recipe)
+    torch.set_num_threads(options.threads)
+    output = options.output or f"build/training/{recipe['name']}"
+    run = Run(recipe, output)
+    print(f"{recipe['network']}: {count(run.network)} parameters, {multiplications(run.average, *recipe['input']) / 1e6:.1f} million multiplications a picture", file=sys.stderr)
+    if not run.train(options.stop_after):
+        return
+    path = f"{output}/{recipe['name']}.onnx"
+    export.write(checkpoint.load_network(f"{output}/best.pt"), recipe, path)
+    print(f"{path}: {os.path.getsize(path)} bytes, score {run.best:.3f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
