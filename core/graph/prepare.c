@@ -81,9 +81,10 @@ static bool has_elements(const FvNode *node) {
 /* The reference of DequantizeLinear for what files are full of, row-major weights of signed bytes: the same double arithmetic, without asking at every element what types there are. False: not of
  * that kind. */
 static bool dequantise_bytes(const FvNode *node, const FvTensor *const *in, const FvTensor *out) {
+  if (node->op->kind != FV_OP_DEQUANTIZE) return false;
   const FvQuantizeParams *params = node->params;
   const FvTensor *x = in[0], *scales = in[1], *zeros = node->input_count > 2 ? in[2] : NULL;
-  if (node->op->kind != FV_OP_DEQUANTIZE || params->block || x->dtype != FV_DTYPE_I8 || scales->dtype != FV_DTYPE_F32 || out->dtype != FV_DTYPE_F32) return false;
+  if (params->block || x->dtype != FV_DTYPE_I8 || scales->dtype != FV_DTYPE_F32 || out->dtype != FV_DTYPE_F32) return false;
   int64_t count = params->axis < 0 ? 1 : x->dims[params->axis], inner = params->axis < 0 ? fv_tensor_count(x) : x->strides[params->axis];
   const int8_t *from = x->data, *end = from + fv_tensor_count(x);
   float *to = out->data;
