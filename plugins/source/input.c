@@ -155,6 +155,7 @@ static gboolean decode_with_own(Build *self, GstPad *pad) {
   if (self->max_fps > 0)
     g_object_set(decoder, "max-fps", self->max_fps, NULL);
   if (link_to(pad, decoder)) {
+    fovea_intake_trust_rate(FOVEA_INTAKE(self->intake));
     gst_element_link(decoder, self->intake);
     gst_element_sync_state_with_parent(decoder);
     return TRUE;
