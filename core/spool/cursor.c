@@ -59,28 +59,31 @@ void fv_cursor_load(FvCursor *cursor, const char *directory) {
   free(path);
 }
 
-int fv_cursor_save(FvCursor *cursor, const char *directory, FvError *err) {
+FvCursorImage fv_cursor_encode(const FvCursor *cursor) {
+  FvCursorImage image = {0};
   size_t count = 0;
   for (int p = 0; p < FV_SPOOL_PRIORITIES; p++) count += (size_t)cursor->counts[p];
-  size_t size = FV_CURSOR_HEADER_BYTES + count * FV_CURSOR_RANGE_BYTES;
-  char *path = path_of(cursor, directory);
-  uint8_t *bytes = malloc(size);
-  int result = path && bytes ? 0 : fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
-  if (result == 0) {
-    uint8_t *at = bytes + FV_CURSOR_HEADER_BYTES;
-    for (int p = 0; p < FV_SPOOL_PRIORITIES; p++)
-      for (int i = 0; i < cursor->counts[p]; i++, at += FV_CURSOR_RANGE_BYTES) {
-        fv_put_le(at, fv_record_id(p, cursor->ranges[p][i].first), 8);
-        fv_put_le(at + 8, cursor->ranges[p][i].last, 8);
-      }
-    memcpy(bytes, FV_CURSOR_MAGIC, 8);
-    fv_put_le(bytes + 8, count, 4);
-    fv_put_le(bytes + 12, fv_crc32c(0, bytes + 16, size - 16), 4);
-    FvFilePart part = {bytes, size};
-    result = fv_file_write(path, FV_FILE_REPLACE, &part, 1, err);
-  }
-  if (result == 0) cursor->dirty = false;
-  free(bytes);
+  memcpy(image.name, cursor->name, sizeof image.name);
+  image.size = FV_CURSOR_HEADER_BYTES + count * FV_CURSOR_RANGE_BYTES;
+  image.bytes = malloc(image.size);
+  if (!image.bytes) return image;
+  uint8_t *at = image.bytes + FV_CURSOR_HEADER_BYTES;
+  for (int p = 0; p < FV_SPOOL_PRIORITIES; p++)
+    for (int i = 0; i < cursor->counts[p]; i++, at += FV_CURSOR_RANGE_BYTES) {
+      fv_put_le(at, fv_record_id(p, cursor->ranges[p][i].first), 8);
+      fv_put_le(at + 8, cursor->ranges[p][i].last, 8);
+    }
+  memcpy(image.bytes, FV_CURSOR_MAGIC, 8);
+  fv_put_le(image.bytes + 8, count, 4);
+  fv_put_le(image.bytes + 12, fv_crc32c(0, image.bytes + 16, image.size - 16), 4);
+  return image;
+}
+
+int fv_cursor_write(const FvCursorImage *image, const char *directory, FvError *err) {
+  char *path;
+  if (!image->bytes || asprintf(&path, "%s/%s.cursor", directory, image->name) < 0) return fv_error_set(err, FV_ERR_NO_MEMORY, "out of memory");
+  FvFilePart part = {image->bytes, image->size};
+  int result = fv_file_write(path, FV_FILE_REPLACE, &part, 1, err);
   free(path);
   return result;
 }

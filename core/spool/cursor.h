@@ -27,7 +27,14 @@ FvCursor *fv_cursor_create(const char *name); /* NULL: no memory */
 void fv_cursor_destroy(FvCursor *cursor);
 /* Where there is no readable file the cursor stays empty. directory is a path. */
 void fv_cursor_load(FvCursor *cursor, const char *directory);
-int fv_cursor_save(FvCursor *cursor, const char *directory, FvError *err);
+/* What its file is to hold, to be written (fv_cursor_write) when nobody waits. */
+typedef struct FvCursorImage {
+  char name[FV_SPOOL_MAX_NAME + 1];
+  uint8_t *bytes; /* NULL: out of memory */
+  size_t size;
+} FvCursorImage;
+FvCursorImage fv_cursor_encode(const FvCursor *cursor);
+int fv_cursor_write(const FvCursorImage *image, const char *directory, FvError *err);
 /* When there are too many ranges the newest, shortest one is forgotten: its records are given again, none is lost. */
 void fv_cursor_add(FvCursor *cursor, int priority, uint64_t first, uint64_t last);
 /* The range that holds a sequence, or NULL. */

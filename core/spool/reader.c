@@ -99,6 +99,7 @@ void fv_spool_reader_close(FvSpoolReader **place) {
 int fv_spool_reader_forget(FvSpool *spool, const char *name, FvError *err) {
   int result = 0;
   pthread_mutex_lock(&spool->lock);
+  fv_spool_settle(spool); /* else its file may be written anew after it went */
   FvCursor **place = &spool->cursors;
   while (*place && strcmp((*place)->name, name) != 0) place = &(*place)->next;
   FvCursor *cursor = *place;

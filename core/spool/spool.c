@@ -234,6 +234,7 @@ static void destroy(FvSpool *spool) {
   }
   if (spool->lock_file >= 0) close(spool->lock_file);
   if (spool->directory >= 0) close(spool->directory);
+  pthread_cond_destroy(&spool->settled);
   pthread_cond_destroy(&spool->grown);
   pthread_mutex_destroy(&spool->lock);
   free(spool->path);
@@ -259,6 +260,7 @@ int fv_spool_open(const FvSpoolParams *params, FvSpool **place, FvError *err) {
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&spool->lock, NULL);
   pthread_cond_init(&spool->grown, &monotonic);
+  pthread_cond_init(&spool->settled, NULL);
   pthread_condattr_destroy(&monotonic);
   spool->directory = spool->lock_file = -1;
   spool->params = *params;
@@ -279,26 +281,72 @@ int fv_spool_open(const FvSpoolParams *params, FvSpool **place, FvError *err) {
 
 /* ---- writing ---- */
 
-static int save_cursors(FvSpool *spool, FvError *err) {
-  int result = 0;
-  for (FvCursor *cursor = spool->cursors; cursor; cursor = cursor->next)
-    if (cursor->dirty && fv_cursor_save(cursor, spool->path, err) < 0) result = FV_ERR_IO;
-  return result;
+void fv_spool_settle(FvSpool *spool) {
+  while (spool->syncing) pthread_cond_wait(&spool->settled, &spool->lock);
 }
 
-static int sync_all(FvSpool *spool, FvError *err) {
-  int cause = 0;
+/* What one round of writing through is about: copies, as the lock is open meanwhile. */
+typedef struct Round {
+  int files[FV_SPOOL_PRIORITIES]; /* -1: nothing to do */
+  FvCursorImage images[FV_SPOOL_MAX_READERS];
+  int image_count;
+  bool file_failed[FV_SPOOL_PRIORITIES], image_failed[FV_SPOOL_MAX_READERS];
+} Round;
+
+static Round begin_round(FvSpool *spool, bool records) {
+  Round round = {.image_count = 0};
   for (int p = 0; p < FV_SPOOL_PRIORITIES; p++) {
     FvSegment *segment = spool->chains[p].newest;
-    if (!segment || !segment->dirty) continue;
-    if (fdatasync(segment->fd) < 0)
-      cause = errno;
-    else
-      segment->dirty = false;
+    round.files[p] = records && segment && segment->dirty ? fcntl(segment->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (round.files[p] >= 0) segment->dirty = false;
   }
-  int result = save_cursors(spool, err);
-  spool->synced_at = fv_spool_clock(false);
-  return cause ? fv_error_set(err, FV_ERR_IO, "%s: %s", spool->path, strerror(cause)) : result;
+  for (FvCursor *cursor = spool->cursors; cursor && round.image_count < FV_SPOOL_MAX_READERS; cursor = cursor->next)
+    if (cursor->dirty) {
+      round.images[round.image_count++] = fv_cursor_encode(cursor);
+      cursor->dirty = false;
+    }
+  return round;
+}
+
+static int write_round(Round *round, const char *directory, FvError *err) {
+  int cause = 0, result = 0;
+  for (int p = 0; p < FV_SPOOL_PRIORITIES; p++) {
+    if (round->files[p] < 0) continue;
+    round->file_failed[p] = fdatasync(round->files[p]) < 0;
+    if (round->file_failed[p]) cause = errno;
+    close(round->files[p]);
+  }
+  for (int i = 0; i < round->image_count; i++) {
+    round->image_failed[i] = fv_cursor_write(&round->images[i], directory, err) < 0;
+    if (round->image_failed[i]) result = FV_ERR_IO;
+  }
+  return cause ? fv_error_set(err, FV_ERR_IO, "%s: %s", directory, strerror(cause)) : result;
+}
+
+/* What could not be written is to be written again. */
+static void end_round(FvSpool *spool, Round *round) {
+  for (int p = 0; p < FV_SPOOL_PRIORITIES; p++)
+    if (round->file_failed[p] && spool->chains[p].newest) spool->chains[p].newest->dirty = true;
+  for (int i = 0; i < round->image_count; i++) {
+    FvCursor *cursor = round->image_failed[i] ? fv_spool_find_cursor(spool, round->images[i].name) : NULL;
+    if (cursor) cursor->dirty = true;
+    free(round->images[i].bytes);
+  }
+}
+
+/* Writes records, or readers' progress alone, through to the disk. The lock is open while the disk works, so that appends go on. */
+static int write_through(FvSpool *spool, bool records, FvError *err) {
+  fv_spool_settle(spool);
+  Round round = begin_round(spool, records);
+  spool->syncing = true;
+  if (records) spool->synced_at = fv_spool_clock(false); /* when it began: later records are not in it */
+  pthread_mutex_unlock(&spool->lock);
+  int result = write_round(&round, spool->path, err);
+  pthread_mutex_lock(&spool->lock);
+  end_round(spool, &round);
+  spool->syncing = false;
+  pthread_cond_broadcast(&spool->settled);
+  return result;
 }
 
 static FvSegment *begin_segment(FvSpool *spool, int priority) {
@@ -374,8 +422,8 @@ int fv_spool_append(FvSpool *spool, const FvSpoolRecord *given, uint64_t *id, Fv
   remove_aged(spool);
   int result = append(spool, &record, err);
   bool due = spool->params.sync == FV_SPOOL_SYNC_RECORD ||
-             (spool->params.sync == FV_SPOOL_SYNC_INTERVAL && fv_spool_clock(false) - spool->synced_at >= spool->params.sync_interval_ms * INT64_C(1000000));
-  int synced = result == 0 && due ? sync_all(spool, err) : 0;
+             (spool->params.sync == FV_SPOOL_SYNC_INTERVAL && !spool->syncing && fv_spool_clock(false) - spool->synced_at >= spool->params.sync_interval_ms * INT64_C(1000000));
+  int synced = result == 0 && due ? write_through(spool, true, err) : 0;
   if (synced < 0 && spool->params.sync == FV_SPOOL_SYNC_RECORD) result = synced; /* else the record is there, and the next sync tells */
   if (result == 0) pthread_cond_broadcast(&spool->grown);
   pthread_mutex_unlock(&spool->lock);
@@ -388,7 +436,7 @@ int fv_spool_sync(FvSpool *spool, FvError *err) {
   pthread_mutex_lock(&spool->lock);
   remove_aged(spool);
   fv_spool_reclaim(spool);
-  int result = sync_all(spool, err);
+  int result = write_through(spool, true, err);
   pthread_mutex_unlock(&spool->lock);
   return result;
 }
@@ -396,7 +444,7 @@ int fv_spool_sync(FvSpool *spool, FvError *err) {
 int fv_spool_keep(FvSpool *spool, FvError *err) {
   if (spool->lock_file < 0) return 0;
   pthread_mutex_lock(&spool->lock);
-  int result = save_cursors(spool, err);
+  int result = write_through(spool, false, err);
   pthread_mutex_unlock(&spool->lock);
   return result;
 }
@@ -406,8 +454,10 @@ void fv_spool_close(FvSpool **place) {
   FvSpool *spool = *place;
   *place = NULL;
   if (spool->lock_file >= 0) {
+    pthread_mutex_lock(&spool->lock);
     fv_spool_reclaim(spool);
-    sync_all(spool, NULL);
+    write_through(spool, true, NULL);
+    pthread_mutex_unlock(&spool->lock);
   }
   destroy(spool);
 }

@@ -15,6 +15,8 @@ typedef struct FvChain {
 struct FvSpool {
   pthread_mutex_t lock;
   pthread_cond_t grown; /* a record was appended */
+  pthread_cond_t settled; /* syncing has ended */
+  bool syncing;         /* a thread writes through, without the lock */
   char *path;
   int directory, lock_file; /* -1: read only */
   FvSpoolParams params;     /* with defaults filled in; directory is NULL */
@@ -37,5 +39,7 @@ static inline uint64_t fv_chain_oldest(const FvChain *chain) { return chain->old
 /* Removes sealed segments that every cursor has acknowledged, oldest first. */
 void fv_spool_reclaim(FvSpool *spool);
 FvCursor *fv_spool_find_cursor(FvSpool *spool, const char *name);
+/* Until no thread writes through. */
+void fv_spool_settle(FvSpool *spool);
 
 #endif

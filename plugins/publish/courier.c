@@ -6,7 +6,7 @@
 #include "common/backoff.h"
 #include "common/linkwatch.h"
 
-#define TICK_US G_USEC_PER_SEC
+#define TICK_US (FOVEA_OUTBOX_TICK_MS * 1000)
 #define SETTLED_US (30 * G_USEC_PER_SEC) /* a connection that lived so long counts as a good one, though nothing was sent */
 #define STALE_ATTEMPT_US (3 * G_USEC_PER_SEC) /* an attempt so old began on a network that was not there: when it comes up, a new one is faster */
 #define RATE_POLL_MS 20 /* how often to look whether the limit of the backlog lets another message go */

@@ -15,7 +15,7 @@ typedef struct FoveaCourier FoveaCourier;
 typedef struct FoveaCourierEvents {
   void (*state_changed)(gpointer user, FoveaLinkState state, const gchar *reason, guint retry_in_ms, guint attempt);
   void (*rejected)(gpointer user, const gchar *reason);
-  void (*tick)(gpointer user); /* about once a second */
+  void (*tick)(gpointer user); /* every FOVEA_OUTBOX_TICK_MS or so */
 } FoveaCourierEvents;
 
 typedef struct FoveaCourierParams {

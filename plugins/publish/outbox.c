@@ -41,12 +41,17 @@ static gboolean disk_is_full_or_read_only(const gchar *directory) {
   return known && ((disk.f_flag & ST_RDONLY) || (disk.f_blocks > 0 && disk.f_bavail == 0) || (disk.f_files > 0 && disk.f_favail == 0));
 }
 
+/* The courier's ticks write through, so that a slow disk keeps no frame waiting; appends do it only where it is wanted more often than the ticks come, or they stay away. */
+static guint sync_interval_of_appends(const FoveaOutboxSettings *settings) {
+  return settings->sync_interval_ms < FOVEA_OUTBOX_TICK_MS ? settings->sync_interval_ms : settings->sync_interval_ms + 2 * FOVEA_OUTBOX_TICK_MS;
+}
+
 static gboolean open_spool(FoveaOutbox *outbox, const FoveaOutboxSettings *settings, gchar **ret_problem, GError **error) {
   gboolean in_order = !settings->newest_first && settings->backlog_bytes_per_s == 0;
   FvError err;
   int result = fv_spool_open(&fv_spool_params(.directory = settings->spool, .max_age_s = (int64_t)settings->age_s, .policy = settings->policy, .sync = settings->sync,
                                               .max_bytes = (int64_t)(settings->bytes ? settings->bytes : FOVEA_OUTBOX_DISK_BYTES),
-                                              .sync_interval_ms = (int)settings->sync_interval_ms),
+                                              .sync_interval_ms = (int)sync_interval_of_appends(settings)),
                              &outbox->spool, &err);
   if (result == 0)
     result = fv_spool_reader_open(outbox->spool,

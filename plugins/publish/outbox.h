@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 
 #define FOVEA_OUTBOX_MEMORY_BYTES (16u << 20) /* of a box in memory, unless told otherwise */
 #define FOVEA_OUTBOX_DISK_BYTES (512u << 20)
+#define FOVEA_OUTBOX_TICK_MS 500
 #define FOVEA_OUTBOX_READER "publish" /* its name in the spool */
 
 typedef struct FoveaOutbox FoveaOutbox;
@@ -53,7 +54,7 @@ void fovea_outbox_rewind(FoveaOutbox *outbox);
 /* Acknowledged messages that a killed process would send again; keep writes down that it need not. */
 guint fovea_outbox_unkept(const FoveaOutbox *outbox);
 void fovea_outbox_keep(FoveaOutbox *outbox);
-/* Keeps, and when it is time writes through to the disk and drops what is too old. Call it about once a second. */
+/* Keeps, and when it is time writes through to the disk and drops what is too old. Call it every FOVEA_OUTBOX_TICK_MS or so. */
 void fovea_outbox_tick(FoveaOutbox *outbox);
 
 void fovea_outbox_stats(FoveaOutbox *outbox, FoveaOutboxStats *ret_stats); /* any thread */

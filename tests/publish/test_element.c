@@ -163,7 +163,8 @@ static void stats_tell_of_the_last_run(void) {
 
 /* Many times up and down with nobody there: no thread, descriptor or byte stays behind (leak checkers look on). */
 static void comes_and_goes_without_a_network(void) {
-  const gchar *properties[] = {"method=mqtt address=mqtt://127.0.0.1:1 drain-timeout=0", "method=http address=http://127.0.0.1:1 drain-timeout=0",
+  const gchar *properties[] = {"method=mqtt address=mqtt://127.0.0.1:1 drain-timeout=0", "method=mqtt address=mqtt://nowhere.invalid drain-timeout=0",
+                               "method=http address=http://127.0.0.1:1 drain-timeout=0",
                                "method=kafka address=127.0.0.1:1 drain-timeout=0"};
   for (guint i = 0; i < G_N_ELEMENTS(properties); i++) {
     GstElement *pipeline = make_pipeline(properties[i]), *publisher = gst_bin_get_by_name(GST_BIN(pipeline), "publisher");

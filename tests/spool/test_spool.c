@@ -369,6 +369,43 @@ static void test_many_holes(void) {
   remove_directory(path);
 }
 
+static gpointer append_thread(gpointer data) {
+  for (int i = 0; i < 3000; i++) g_assert_cmpint(put(data, i, 1, 100), ==, 0);
+  return NULL;
+}
+
+/* Several threads append and write through while one reads, acknowledges and keeps: nothing is lost or given twice, before or after another opening. */
+static void test_threads(void) {
+  char *path = make_directory();
+  FvSpoolParams params = {.directory = path, .max_bytes = 8 << 20, .segment_bytes = 32 << 10, .sync_interval_ms = 1};
+  FvSpool *spool = open_spool(&params);
+  FvSpoolReader *reader = open_reader(spool, "a", false, 0);
+  GThread *threads[3];
+  FvSpoolRecord record;
+  int taken = 0, left = 0;
+  for (int i = 0; i < 3; i++) threads[i] = g_thread_new("append", append_thread, spool);
+  while (taken < 8000) {
+    if (!fv_spool_wait(reader, 10000)) break;
+    for (; taken < 8000 && fv_spool_next(reader, &record, NULL) == 1; taken++) {
+      g_assert_cmpint(fv_spool_acknowledge(reader, record.id, NULL), ==, 0);
+      if (taken % 50 == 0) g_assert_cmpint(fv_spool_keep(spool, NULL), ==, 0);
+    }
+  }
+  for (int i = 0; i < 3; i++) g_thread_join(threads[i]);
+  g_assert_cmpint(taken, ==, 8000);
+  g_assert_cmpint(fv_spool_pending(reader), ==, 1000);
+  g_assert_cmpint(fv_spool_sync(spool, NULL), ==, 0);
+  fv_spool_reader_close(&reader);
+  fv_spool_close(&spool);
+  spool = open_spool(&params);
+  reader = open_reader(spool, "a", false, 0);
+  while (fv_spool_next(reader, &record, NULL) == 1) left++;
+  g_assert_cmpint(left, ==, 1000);
+  fv_spool_reader_close(&reader);
+  fv_spool_close(&spool);
+  remove_directory(path);
+}
+
 static void test_bad_parameters(void) {
   char *path = make_directory();
   FvSpool *spool;
@@ -404,6 +441,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/spool/killed-writer", test_killed_writer);
   g_test_add_func("/spool/backlog-rate", test_backlog_rate);
   g_test_add_func("/spool/many-holes", test_many_holes);
+  g_test_add_func("/spool/threads", test_threads);
   g_test_add_func("/spool/bad-parameters", test_bad_parameters);
   return g_test_run();
 }
