@@ -474,6 +474,7 @@ void fovea_feed_set_up(FoveaFeed *self, const FoveaFeedOptions *options) {
   fovea_timeline_reset(&self->timeline);
   self->timeline.live = options->live;
   self->timeline.encoded = options->encoded;
+  self->timeline.stamped = options->stamped;
   self->timeline.latency = (gint64)self->latency;
   self->has_info = self->started = self->substituted = FALSE;
   gst_base_src_set_live(GST_BASE_SRC(self), options->live);
