@@ -8,8 +8,8 @@
  *
  * |[
  * gst-launch-1.0 rtspsrc location=rtsp://camera/ ! rtph264depay ! h264parse ! \
- *   foveaspool sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9000" \
- *     replay-sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
+ *   foveaspool sink="mpegtsmux ! srtsink uri=srt://server:9000" \
+ *     replay-sink="mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
  * ]|
  */
 #include "foveaspool.h"

@@ -90,7 +90,7 @@ static guint gate_buffers(void) {
 static GstHarness *make_spool(const gchar *properties) {
   gchar *launch = g_strdup_printf("foveaspool sink=testgate retry-min=1 retry-max=5 stall-timeout=100 live-latency=50 drain-timeout=200 trigger-delay=0 %s", properties);
   GstHarness *harness = gst_harness_new_parse(launch);
-  gst_harness_set_src_caps_str(harness, "video/x-h264,stream-format=byte-stream,alignment=au,width=16,height=16,framerate=25/1");
+  gst_harness_set_src_caps_str(harness, "video/x-vp8,width=16,height=16,framerate=25/1");
   g_free(launch);
   return harness;
 }
