@@ -172,24 +172,12 @@ static int run_pipeline(FoveaPipeline *pipeline, const RunOptions *options) {
   return failed > 0 ? FV_EXIT_FAILURE : FV_EXIT_OK;
 }
 
-/* Callbacks of options know nothing but the process. */
-static int wanted_status = -1; /* s between two; 0: as the terminal is; negative: not asked for */
-
-static gboolean parse_status(const gchar *name, const gchar *value, gpointer unused, GError **error) {
-  char *end = NULL;
-  gint64 seconds = value != NULL ? g_ascii_strtoll(value, &end, 10) : 0;
-  wanted_status = (int)CLAMP(seconds, 0, 86400);
-  if (value == NULL || (end != value && *end == '\0' && seconds >= 1 && seconds <= 86400)) return TRUE;
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--status takes seconds from 1 to 86400, not '%s'", value);
-  return FALSE;
-}
-
 int fv_command_run(int argc, char **argv) {
   RunOptions options = {.drain = -1};
   const GOptionEntry entries[] = {
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Print each camera as a gst-launch-1.0 line first", NULL},
-    {"status", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(void (*)(void))parse_status,
-     "Show a table of the cameras on a terminal, each second; elsewhere print lines, each 10 seconds", "SECONDS"},
+    {"status", 0, 0, G_OPTION_ARG_NONE, &options.status, "Show a table of the cameras on a terminal; elsewhere print a line for each camera now and then", NULL},
+    {"interval", 0, 0, G_OPTION_ARG_INT, &options.status_interval, "Between two of --status (default 1 on a terminal, else 10)", "SECONDS"},
     {"drain", 0, 0, G_OPTION_ARG_INT, &options.drain, "Wait so long at the end for recordings to be completed and outputs to be emptied (default 10)", "SECONDS"},
     {NULL},
   };
@@ -199,8 +187,7 @@ int fv_command_run(int argc, char **argv) {
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result != FV_EXIT_OK) return result;
   if (options.drain < -1 || options.drain > 3600) return fv_fail_usage("run", "--drain takes seconds from 0 to 3600, not %d", options.drain);
-  options.status = wanted_status >= 0;
-  options.status_interval = MAX(wanted_status, 0);
+  if (options.status_interval < 0 || options.status_interval > 86400) return fv_fail_usage("run", "--interval takes seconds from 1 to 86400, not %d", options.status_interval);
   GError *error = NULL;
   FoveaPipeline *pipeline = fovea_pipeline_new_from_file(argv[1], &error);
   if (pipeline == NULL) {

@@ -51,7 +51,7 @@ class Street:
         self.walk = random.uniform(2, 5)
         side = random.choice([-1, 1])
         self.offset = side * random.uniform(0, self.road / 2 + self.walk) if elevation > 2.5 else side * (self.road / 2 + random.uniform(0.5, self.walk))
-        self.yaw = math.copysign(random.uniform(-0.25, 0.75), self.offset)  # mostly towards the road
+        self.yaw = -math.copysign(random.uniform(-0.25, 0.75), self.offset)  # mostly across the road
         tone = random.uniform(0.25, 0.5)
         self.asphalt = (tone, tone, tone * random.uniform(0.95, 1.08))
         self.pavement = shade((0.62, 0.6, 0.57), random.uniform(0.7, 1.15))
