@@ -74,8 +74,22 @@ static GstElement *parse(const gchar *text, GError **error) {
   return NULL;
 }
 
+gchar *fovea_child_complete(const gchar *text, GstCaps *caps) {
+  static const struct { const gchar *media_type, *element, *text; } parsers[] = {
+    {"video/x-h264", "h264parse", "h264parse config-interval=-1"}, {"video/x-h265", "h265parse", "h265parse config-interval=-1"}};
+  const gchar *first = "identity silent=true"; /* muxers have no pad before it is asked for */
+  if (!text || !*text)
+    return NULL;
+  for (guint i = 0; caps && i < G_N_ELEMENTS(parsers); i++)
+    if (gst_structure_has_name(gst_caps_get_structure(caps, 0), parsers[i].media_type) && gst_registry_check_feature_version(gst_registry_get(), parsers[i].element, 1, 0, 0))
+      first = parsers[i].text;
+  return g_strdup_printf("%s ! %s", first, text);
+}
+
 gboolean fovea_child_check(const gchar *text, GError **error) {
-  GstElement *bin = parse(text, error);
+  gchar *whole = fovea_child_complete(text, NULL);
+  GstElement *bin = parse(whole, error);
+  g_free(whole);
   if (!bin)
     return FALSE;
   gst_object_unref(gst_object_ref_sink(bin));

@@ -8,14 +8,15 @@
  *
  * |[
  * gst-launch-1.0 rtspsrc location=rtsp://camera/ ! rtph264depay ! h264parse ! \
- *   foveaspool sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9000" \
- *     replay-sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
+ *   foveaspool sink="mpegtsmux ! srtsink uri=srt://server:9000" \
+ *     replay-sink="mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
  * ]|
  */
 #include "foveaspool.h"
 
 #include "child.h"
 #include "common/linkwatch.h"
+#include "paramsets.h"
 #include "trigger.h"
 #include "uplink.h"
 
@@ -43,6 +44,7 @@ struct _GstFoveaSpool {
   FoveaTrigger *trigger;
   FoveaLinkWatch *watch;
   GstCaps *caps;       /* streaming thread */
+  FoveaParamSets sets; /* streaming thread */
 };
 
 static guint trigger_signal;
@@ -103,8 +105,10 @@ static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   FoveaFrame frame;
   if (!self->caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (fovea_frame_init(&frame, buffer, &sink->segment))
-    fovea_uplink_append(self->uplink, &frame, self->caps);
+  if (!fovea_frame_init(&frame, buffer, &sink->segment))
+    return GST_FLOW_OK;
+  fovea_param_sets_complete(&self->sets, &frame, self->caps);
+  fovea_uplink_append(self->uplink, &frame, self->caps);
   return GST_FLOW_OK;
 }
 
@@ -171,6 +175,7 @@ static gboolean stop(GstBaseSink *sink) {
   fovea_link_watch_free(watch);
   fovea_uplink_stop(uplink);
   gst_clear_caps(&self->caps);
+  fovea_param_sets_clear(&self->sets);
   return TRUE;
 }
 

@@ -287,7 +287,8 @@ static void start_link(FoveaUplink *uplink, FoveaSlot *slot, const gchar *text, 
   if (slot->state == FOVEA_LINK_OFFLINE)
     set_state(slot, slot->worked ? FOVEA_LINK_RETRYING : FOVEA_LINK_CONNECTING, NULL, 0);
   g_atomic_ref_count_inc(&uplink->references);
-  slot->link = fovea_link_new(text, uplink->newest, &feed, &error);
+  const FoveaEntry *first = g_queue_peek_head(&uplink->replay);
+  slot->link = fovea_link_new(text, slot == &uplink->again && first ? first->gop->caps : uplink->caps, uplink->newest, &feed, &error);
   if (slot->link)
     return;
   fovea_uplink_unref(uplink); /* not the last: the keeper has one */

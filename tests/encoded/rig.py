@@ -118,7 +118,7 @@ def source(frames=-1, live=True, kbit=800, keyint=25, more=''):
 
 
 def transport(port, host='127.0.0.1'):
-    return f'h264parse config-interval=-1 ! mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
+    return f'mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
 
 
 def uplink(receiver, reference, properties, **options):
