@@ -1,5 +1,7 @@
 #include "child.h"
 
+#include "common/secret.h"
+
 /* Where running time 0 lies in the child's segment: decoding times may come before it. */
 #define ORIGIN (3600 * (gint64)GST_SECOND)
 #define MARGIN (10 * (gint64)GST_SECOND) /* by which frames are late */
@@ -15,6 +17,19 @@ struct FoveaChild {
   gchar *error;
   gboolean ended;
 };
+
+gchar *fovea_child_describe(const gchar *text) {
+  static gsize secrets = 0;
+  if (g_once_init_enter(&secrets))
+    g_once_init_leave(&secrets, (gsize)g_regex_new("((?:pass(?:word|phrase|wd)|user-pw|user-id|secret|token|streamid|auth|credential|[-_]key\\b|\\bkey\\b)[\\w-]*\\s*=\\s*)"
+                                                   "(?:\\([a-zA-Z]+\\)\\s*)?(?:\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s&\"]+)",
+                                                   G_REGEX_CASELESS | G_REGEX_OPTIMIZE, 0, NULL));
+  gchar *masked = fovea_secret_mask_uri(text ? text : ""), *whole = g_regex_replace((GRegex *)secrets, masked, -1, 0, "\\1***", 0, NULL);
+  if (!whole) /* not UTF-8 */
+    return masked;
+  g_free(masked);
+  return whole;
+}
 
 static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer user) {
   FoveaChild *child = user;

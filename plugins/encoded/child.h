@@ -10,6 +10,8 @@ typedef struct FoveaChild FoveaChild;
 
 /* Parses; FALSE for text that cannot be, or has no free sink pad. Nothing is started. */
 gboolean fovea_child_check(const gchar *text, GError **error);
+/* Copy of launch text, or of an error's, in which "***" stands for passwords: those of URIs, and the values of properties and parameters whose names say that they are secret. */
+gchar *fovea_child_describe(const gchar *text);
 FoveaChild *fovea_child_new(const gchar *text, GError **error);
 FoveaChild *fovea_child_ref(FoveaChild *child);
 void fovea_child_unref(FoveaChild *child); /* of one that is stopped, or was never started */

@@ -1,6 +1,5 @@
 #include "link.h"
 
-#include "common/secret.h"
 #include "tcpqueue.h"
 
 #define DRAIN_MS 5000
@@ -163,7 +162,7 @@ gint64 fovea_link_unacknowledged(const FoveaLink *link) { return fovea_tcp_queue
 
 gchar *fovea_link_reason(FoveaLink *link) {
   gchar *error = fovea_child_error(link->child);
-  gchar *masked = error ? fovea_secret_mask_uri(error) : NULL;
+  gchar *masked = error ? fovea_child_describe(error) : NULL;
   g_free(error);
   return masked;
 }

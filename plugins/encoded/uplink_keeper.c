@@ -1,8 +1,6 @@
 /* The keeper: disk, confirmation, and the life of the links. Its functions are called with the lock held and let go of it around what may take time. */
 #include "uplink_internal.h"
 
-#include "common/secret.h"
-
 #define TICK_US (50 * 1000)
 #define LOOK_US (500 * 1000)             /* between two looks at the spool's statistics */
 #define REOPEN_US (10 * G_USEC_PER_SEC)  /* a disk may come later */
@@ -293,7 +291,7 @@ static void start_link(FoveaUplink *uplink, FoveaSlot *slot, const gchar *text, 
   if (slot->link)
     return;
   fovea_uplink_unref(uplink); /* not the last: the keeper has one */
-  fail(uplink, slot, fovea_secret_mask_uri(error->message));
+  fail(uplink, slot, fovea_child_describe(error->message));
   g_error_free(error);
 }
 
@@ -390,7 +388,7 @@ static void keep_the_rest(FoveaUplink *uplink) {
 
 gpointer fovea_uplink_keep(gpointer data) {
   FoveaUplink *uplink = data;
-  uplink->target = fovea_secret_mask_uri(uplink->params.sink);
+  uplink->target = fovea_child_describe(uplink->params.sink);
   uplink->reader.out = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   g_mutex_lock(&uplink->lock);
   work(uplink);

@@ -152,6 +152,9 @@ static CURL *new_request(HttpTransport *http) {
   lib.curl_easy_setopt(easy, CURLOPT_URL, http->address);
   lib.curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->problem);
   lib.curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  lib.curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stop does not wait for a name server */
+#endif
   lib.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
   lib.curl_easy_setopt(easy, CURLOPT_TIMEOUT, http->timeout_s);
   lib.curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);

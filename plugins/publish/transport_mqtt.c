@@ -12,6 +12,7 @@
 
 #include "common/secret.h"
 #include "library.h"
+#include "resolve.h"
 
 #define WINDOW 64
 #define WINDOW_QOS_2 20 /* brokers store what they have not released; mosquitto, without saying so, no more than these of a client of MQTT 3.1.1 */
@@ -35,6 +36,7 @@ typedef struct MqttTransport {
   gint port, qos, version, keep_alive;
   gboolean tls, tls_verify;
 
+  FoveaResolve *resolve;    /* the name is being looked up; then there is no client yet */
   struct mosquitto *client; /* NULL: not connected */
   GHashTable *open;         /* message number of the client -> guint64 id, allocated */
   gboolean sending;         /* inside mosquitto_publish, which may already call back */
@@ -171,7 +173,10 @@ static void on_connect(struct mosquitto *client, void *user, int code, int flags
 
 static void on_disconnect(struct mosquitto *client, void *user, int code) {
   MqttTransport *mqtt = user;
-  lose_by_code(mqtt, code ? code : MOSQ_ERR_CONN_LOST);
+  if (code >= 0x80) /* MQTT 5: the broker says why */
+    lose(mqtt, lib.mosquitto_reason_string(code));
+  else
+    lose_by_code(mqtt, code ? code : MOSQ_ERR_CONN_LOST);
 }
 
 /* Whether the broker refuses this very message; other refusals are about us, or about now. */
@@ -227,10 +232,7 @@ static gint set_up_client(MqttTransport *mqtt) {
   return code == MOSQ_ERR_SUCCESS && mqtt->tls ? set_up_tls(mqtt) : code;
 }
 
-static void mqtt_connect(FoveaTransport *base) {
-  MqttTransport *mqtt = (MqttTransport *)base;
-  mqtt->leaving = FALSE;
-  g_clear_pointer(&mqtt->tls_error, g_free);
+static void open_connection(MqttTransport *mqtt) {
   errno = 0;
   mqtt->client = lib.mosquitto_new(mqtt->client_id, true, mqtt);
   if (!mqtt->client) {
@@ -242,6 +244,25 @@ static void mqtt_connect(FoveaTransport *base) {
     code = lib.mosquitto_connect_async(mqtt->client, mqtt->host, mqtt->port, mqtt->keep_alive);
   if (code > MOSQ_ERR_SUCCESS)
     lose_by_code(mqtt, code);
+}
+
+static void mqtt_connect(FoveaTransport *base) {
+  MqttTransport *mqtt = (MqttTransport *)base;
+  mqtt->leaving = FALSE;
+  g_clear_pointer(&mqtt->tls_error, g_free);
+  mqtt->resolve = fovea_resolve_start(mqtt->host);
+}
+
+static void await_name(MqttTransport *mqtt, gint wake_fd, gint timeout_ms) {
+  const gchar *problem;
+  fovea_transport_wait(wake_fd, fovea_resolve_fd(mqtt->resolve), POLLIN, timeout_ms);
+  if (!fovea_resolve_done(mqtt->resolve, &problem))
+    return;
+  g_clear_pointer(&mqtt->resolve, fovea_resolve_free);
+  if (problem)
+    lose(mqtt, problem);
+  else
+    open_connection(mqtt);
 }
 
 /* Reads and writes what the socket is ready for. */
@@ -259,6 +280,10 @@ static gshort wanted(MqttTransport *mqtt) { return (gshort)(POLLIN | (lib.mosqui
 
 static void mqtt_poll(FoveaTransport *base, gint wake_fd, gint timeout_ms) {
   MqttTransport *mqtt = (MqttTransport *)base;
+  if (mqtt->resolve) {
+    await_name(mqtt, wake_fd, timeout_ms);
+    return;
+  }
   gshort ready = fovea_transport_wait(wake_fd, lib.mosquitto_socket(mqtt->client), wanted(mqtt), timeout_ms);
   gint code = serve(mqtt, ready);
   if (code != MOSQ_ERR_SUCCESS)
@@ -301,6 +326,7 @@ static void say_good_bye(MqttTransport *mqtt) {
 
 static void mqtt_disconnect(FoveaTransport *base, gboolean orderly) {
   MqttTransport *mqtt = (MqttTransport *)base;
+  g_clear_pointer(&mqtt->resolve, fovea_resolve_free);
   if (mqtt->client && orderly)
     say_good_bye(mqtt);
   mqtt->leaving = TRUE;

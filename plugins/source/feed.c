@@ -391,7 +391,7 @@ static GstBuffer *take_step(FoveaFeed *self, Step step, Item *item, GstFlowRetur
     buffer = place(self, item, reason);
   } else {
     if (!apply_caps(self, item->caps))
-      *ret_flow = GST_FLOW_NOT_NEGOTIATED;
+      *ret_flow = GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
     item_free(item);
   }
   g_free(reason);

@@ -9,17 +9,14 @@ import time
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tap
-from rig import AT_ONCE, FPS, Sender, decode, source, stamps, wait_for
+from rig import AT_ONCE, FPS, Sender, decode, missing, source, stamps, wait_for
 
 SENDER, FRAMES = sys.argv[1:3]
 ZERO = 3600  # where mpegtsmux begins
 
 
 def missing_parts():
-    for element in ('x264enc', 'mpegtsmux', 'mp4mux', 'h264parse', 'tsdemux', 'qtdemux'):
-        if subprocess.run(['gst-inspect-1.0', '--exists', element]).returncode != 0:
-            return f'no {element} here'
-    return None
+    return missing(SENDER, 'x264enc', 'mpegtsmux', 'mp4mux', 'h264parse', 'tsdemux', 'qtdemux')
 
 
 def clips(folder, properties, reference, **options):

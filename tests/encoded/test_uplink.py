@@ -9,16 +9,13 @@ import time
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tap
-from rig import FPS, Receiver, Sender, check_all, live_latency, pictures, source, transport, uplink, wait_for
+from rig import FPS, Receiver, Sender, check_all, live_latency, missing, pictures, source, transport, uplink, wait_for
 
 SENDER, FRAMES = sys.argv[1:3]
 
 
 def missing_parts():
-    for element in ('x264enc', 'mpegtsmux', 'tcpclientsink', 'h264parse', 'tsdemux'):
-        if subprocess.run(['gst-inspect-1.0', '--exists', element]).returncode != 0:
-            return f'no {element} here'
-    return None
+    return missing(SENDER, 'x264enc', 'mpegtsmux', 'tcpclientsink', 'h264parse', 'tsdemux')
 
 
 def all_sent(sender):
