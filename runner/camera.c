@@ -251,7 +251,8 @@ static void on_link(FvCamera *self, GstMessage *message) {
   }
   GObject *element = G_OBJECT(GST_MESSAGE_SRC(message));
   gboolean lost = g_str_equal(state, "retrying"), was_lost = g_object_get_data(element, LOST) != NULL;
-  if (!lost && !(was_lost && g_str_equal(state, "connected"))) return; /* what goes as it should is no news */
+  /* What goes as it should is no news, and further attempts are none. */
+  if (lost ? was_lost : !was_lost || !g_str_equal(state, "connected")) return;
   g_object_set_data(element, LOST, lost ? element : NULL);
   guint retry_ms;
   char *text = describe_link(news, &retry_ms), *sentence = g_strdup_printf("%s%s%s", state, *text != '\0' ? ": " : "", text);

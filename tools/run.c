@@ -14,12 +14,14 @@
 #include "status.h"
 
 #define SUMMARY_INTERVAL_S 5   /* between two STATUS lines for systemd */
+#define TOLD_AGAIN_US (60 * G_USEC_PER_SEC)
 #define STOP_MARGIN_US (5 * G_USEC_PER_SEC) /* over the time to drain */
 
 typedef struct Run {
   GMainLoop *loop;
   FoveaPipeline *pipeline;
   FvDisplay *display;
+  GHashTable *told; /* camera -> why it is away, and in which minute that was told */
   gboolean interrupted;
 } Run;
 
@@ -38,9 +40,24 @@ static const char *state_word(FoveaCameraState state) {
 
 /* --- What the pipeline tells ------------------------------------------------------------------------------------- */
 
+/* A camera that is away for days is tried every few seconds: the same reason is told once a minute. */
+static gboolean is_news(Run *run, const char *camera, FoveaCameraState state, const char *message) {
+  if (state != FOVEA_CAMERA_RETRYING) {
+    g_hash_table_remove(run->told, camera);
+    return TRUE;
+  }
+  const char *end = strstr(message, "; next attempt in");
+  gint64 minute = g_get_monotonic_time() / TOLD_AGAIN_US;
+  char *reason = g_strdup_printf("%.*s %" G_GINT64_FORMAT, end != NULL ? (int)(end - message) : (int)strlen(message), message, minute);
+  gboolean news = g_strcmp0(g_hash_table_lookup(run->told, camera), reason) != 0;
+  g_hash_table_replace(run->told, g_strdup(camera), reason);
+  return news;
+}
+
 /* To standard error: standard output belongs to outputs of type stdout. */
 static void on_state(FoveaPipeline *pipeline, const char *camera, FoveaCameraState state, const char *message, gpointer user) {
   Run *run = user;
+  if (!is_news(run, camera, state, message)) return;
   fv_display_say(run->display, "%s: %s%s%s", camera, state_word(state), *message != '\0' ? ": " : "", message);
 }
 
@@ -143,6 +160,7 @@ static void stop(Run *run) {
 
 static int run_pipeline(FoveaPipeline *pipeline, const RunOptions *options) {
   Run run = {.loop = g_main_loop_new(NULL, FALSE), .pipeline = pipeline};
+  run.told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   run.display = fv_display_new(pipeline, options->status, options->status_interval);
   if (options->drain >= 0) g_object_set(pipeline, "drain-timeout", (guint)options->drain * 1000, NULL);
   const struct { int signal; GSourceFunc handler; } handlers[] = {{SIGINT, on_interrupt}, {SIGTERM, on_terminate}, {SIGHUP, on_reload}, {SIGUSR1, on_ask}};
@@ -167,6 +185,7 @@ static int run_pipeline(FoveaPipeline *pipeline, const RunOptions *options) {
   signal(SIGUSR1, SIG_IGN);
   stop(&run);
   fv_display_free(run.display);
+  g_hash_table_unref(run.told);
   g_main_loop_unref(run.loop);
   if (run.interrupted) return FV_EXIT_INTERRUPTED;
   return failed > 0 ? FV_EXIT_FAILURE : FV_EXIT_OK;
