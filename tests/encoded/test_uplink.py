@@ -72,7 +72,7 @@ def check_slow(tmp, slow_for, live_latency_ms, go_slow, go_fast, receiver, sende
     print(f'# {count} pictures, {twice} of them twice; live latency before at most {max(before):.2f} s, while slow {min(during):.2f} to {max(during):.2f} s '
           f'({len(during)} pictures of {slow_for * FPS}), below 0.5 s again after {recovery:.2f} s, then at most {max(after):.2f} s')
     assert max(before) < 0.5, before
-    assert during and max(during) < live_latency_ms / 1000 + 4 + 3, max(during)  # the wait, a GOP at a quarter of the rate, and what the kernels hold
+    assert during and max(during) < live_latency_ms / 1000 + 4 + 5, max(during)  # the wait, a GOP at a quarter of the rate, and what the kernels hold
     assert recovery < 2, recovery
     assert len(after) > FPS
 
