@@ -5,6 +5,7 @@
 static void stay_quiet(void) {
   static gsize ready = 0;
   if (g_once_init_enter(&ready)) {
+    g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE); /* no element is needed */
     gst_init(NULL, NULL);
     gst_debug_set_active(FALSE);
     g_once_init_leave(&ready, 1);

@@ -19,6 +19,7 @@
 #define BLOCKED_US (60 * G_USEC_PER_SEC) /* a connected source whose frames nobody takes; four times stall-timeout where that is given */
 #define BLOCKED_LEAST_US (5 * G_USEC_PER_SEC)
 #define RETIRE_POLL_MS 20
+#define LOST "fovea-runner-lost" /* on an element of an output: its link was lost and has not come back */
 #define RATE_SAMPLES 5 /* seconds over which frames are counted for a rate */
 
 typedef struct Sample {
@@ -233,6 +234,13 @@ static void on_source_link(FvCamera *self, const GstStructure *news, const char 
   g_free(text);
 }
 
+static void tell_about(FvCamera *self, const char *element, const char *sentence) {
+  const char *name = g_str_has_prefix(element, FV_OUTPUT_NAME_PREFIX) ? element + strlen(FV_OUTPUT_NAME_PREFIX) : element;
+  char *notice = g_strdup_printf("%s: %s", name, sentence);
+  self->events.on_notice(self, notice, self->events.user);
+  g_free(notice);
+}
+
 static void on_link(FvCamera *self, GstMessage *message) {
   const GstStructure *news = gst_message_get_structure(message);
   const char *state = gst_structure_get_string(news, "state"), *name = GST_OBJECT_NAME(GST_MESSAGE_SRC(message));
@@ -241,13 +249,26 @@ static void on_link(FvCamera *self, GstMessage *message) {
     on_source_link(self, news, state);
     return;
   }
+  GObject *element = G_OBJECT(GST_MESSAGE_SRC(message));
+  gboolean lost = g_str_equal(state, "retrying"), was_lost = g_object_get_data(element, LOST) != NULL;
+  /* What goes as it should is no news, and further attempts are none. */
+  if (lost ? was_lost : !was_lost || !g_str_equal(state, "connected")) return;
+  g_object_set_data(element, LOST, lost ? element : NULL);
   guint retry_ms;
-  char *text = describe_link(news, &retry_ms);
-  const char *output = g_str_has_prefix(name, FV_OUTPUT_NAME_PREFIX) ? name + strlen(FV_OUTPUT_NAME_PREFIX) : name;
-  char *notice = g_strdup_printf("%s is %s%s%s", output, state, *text != '\0' ? ": " : "", text);
-  self->events.on_notice(self, notice, self->events.user);
-  g_free(notice);
+  char *text = describe_link(news, &retry_ms), *sentence = g_strdup_printf("%s%s%s", state, *text != '\0' ? ": " : "", text);
+  tell_about(self, name, sentence);
+  g_free(sentence);
   g_free(text);
+}
+
+/* Elements say what they lose, and why, with a reason. */
+static void on_element_message(FvCamera *self, GstMessage *message) {
+  const GstStructure *news = gst_message_get_structure(message);
+  const char *reason = news != NULL ? gst_structure_get_string(news, "reason") : NULL;
+  if (gst_message_has_name(message, FOVEA_LINK_MESSAGE))
+    on_link(self, message);
+  else if (reason != NULL && *reason != '\0' && g_str_has_prefix(gst_structure_get_name(news), "fovea-"))
+    tell_about(self, GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), reason);
 }
 
 static void on_state_changed(FvCamera *self, GstMessage *message) {
@@ -274,7 +295,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   switch (GST_MESSAGE_TYPE(message)) {
   case GST_MESSAGE_ELEMENT:
     if (self->missing == NULL) self->missing = fv_missing_plugin(message);
-    if (gst_message_has_name(message, FOVEA_LINK_MESSAGE)) on_link(self, message);
+    on_element_message(self, message);
     break;
   case GST_MESSAGE_STATE_CHANGED: on_state_changed(self, message); break;
   case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(fv_attempt_pipeline(self->running))); break;
@@ -286,13 +307,21 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   return G_SOURCE_CONTINUE;
 }
 
-/* Spools make their own folder, but not those above it. One that cannot be made is the element's to complain of. */
+static void make_folder(char *folder, int mode) {
+  if (folder != NULL) g_mkdir_with_parents(folder, mode);
+  g_free(folder);
+}
+
+/* Spools make their own folder, but not those above it; clips make none. What cannot be made is the element's to complain of. */
 static void make_folders(const FvCamera *self) {
   for (guint i = 0; self->camera != NULL && i < self->config->outputs->len; i++) {
     const FvOutputConfig *output = g_ptr_array_index(self->config->outputs, i);
-    char *folder = fv_config_camera_uses(self->camera, output) ? fv_config_spool_folder(self->camera, output) : NULL;
-    if (folder != NULL) g_mkdir_with_parents(folder, 0700);
-    g_free(folder);
+    if (!fv_config_camera_uses(self->camera, output)) continue;
+    make_folder(fv_config_spool_folder(self->camera, output), 0700);
+    if (output->kind != FV_OUTPUT_CLIPS) continue;
+    char *path = fv_config_expand(output->path.text, self->camera);
+    make_folder(g_path_get_dirname(path), 0777);
+    g_free(path);
   }
 }
 
@@ -483,7 +512,7 @@ void fv_camera_append_status(const FvCamera *self, GString *json) {
   fovea_json_append_string(json, self->name);
   g_string_append_printf(json, ",\"state\":\"%s\",\"message\":", g_enum_get_value(states, (gint)self->state)->value_nick);
   fovea_json_append_string(json, self->message != NULL ? self->message : "");
-  g_string_append_printf(json, ",\"frames\":%" G_GUINT64_FORMAT ",\"fps\":%s,\"rebuilds\":%" G_GUINT64_FORMAT ",\"elements\":", self->frames_before + self->frames,
+  g_string_append_printf(json, ",\"frames\":%" G_GUINT64_FORMAT ",\"fps\":%s,\"rebuilds\":%" G_GUINT64_FORMAT ",\"elements\":", self->frames_before + (self->running != NULL ? count_frames(self) : self->frames),
                          g_ascii_formatd(number, sizeof number, "%.2f", self->fps), self->rebuilds);
   if (self->running != NULL)
     fv_status_append_elements(json, fv_attempt_pipeline(self->running));

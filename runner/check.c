@@ -24,9 +24,12 @@ static void check_camera(const FvCameraConfig *camera, FvProblems *problems) {
   g_free(path);
 }
 
-/* Files are made where they are missing, folders are not. */
+/* Files are made where they are missing, folders are not, but for clips. */
 static void check_output(const FvOutputConfig *output, FvProblems *problems) {
-  if (output->path.node == NULL || strchr(output->path.text, '{') != NULL) return; /* {camera} may stand in the folder's name */
+  const FvPipelineValue *tls[] = {&output->tls.ca, &output->tls.cert, &output->tls.key};
+  for (guint i = 0; i < G_N_ELEMENTS(tls); i++)
+    if (tls[i]->node != NULL) check_readable(tls[i], tls[i]->text, problems);
+  if (output->path.node == NULL || output->kind == FV_OUTPUT_CLIPS || strchr(output->path.text, '{') != NULL) return; /* {camera} may stand in the folder's name */
   char *folder = g_path_get_dirname(output->path.text);
   if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
     fv_problems_add(problems, output->path.node->place, "cannot write '%s': there is no folder '%s'", output->path.text, folder);

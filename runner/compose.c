@@ -217,6 +217,8 @@ static void compose_publish(GPtrArray *chain, const FvCameraConfig *camera, cons
   set_value(publish, "content", &output->content);
   set_value(publish, "include-empty", &output->include_empty);
   set_value(publish, "analysed-only", &output->analysed_only);
+  set_number(publish, "event-interval", &output->event_interval, 1);
+  set_number(publish, "event-timeout", &output->event_timeout, 1);
   if (output->kind == FV_OUTPUT_FILE)
     set_file(publish, camera, output, attempt);
   else if (output->kind != FV_OUTPUT_STDOUT)
@@ -252,6 +254,7 @@ static void compose_uplink(GPtrArray *chain, const FvCameraConfig *camera, const
   set_number(uplink, "live-latency", &output->live_latency, 1);
   set_number(uplink, "confirm-after", &output->confirm_after, 1);
   set_retry(uplink, &output->retry);
+  set_number(uplink, "drain-timeout", &output->drain, 1);
   set_trigger(uplink, camera, output);
 }
 

@@ -18,7 +18,7 @@ typedef struct FvPipelineValue {
   const char *text;      /* the scalar, or what the secret says */
   const char *reference; /* of a secret that is nothing but a file or a variable: "file:PATH", "env:NAME"; else NULL */
   double number;         /* of numbers, FV_KEY_SWITCH (0 or 1), FV_KEY_CHOICE (index), FV_KEY_DURATION (ms), FV_KEY_BYTES and FV_KEY_RATE (bytes) */
-  bool secret;           /* came from a file or a variable: shown nowhere */
+  bool secret;           /* came by {file: …} or {env: …}: shown nowhere */
 } FvPipelineValue;
 
 typedef struct FvPipelineModel {
@@ -105,7 +105,7 @@ typedef struct FvOutputConfig {
   FvPlace place;
   FvOutputType kind;
   FvPipelineValue type, path, append, codec, bitrate;
-  FvPipelineValue content, include_empty, analysed_only;
+  FvPipelineValue content, include_empty, analysed_only, event_interval, event_timeout;
   FvPipelineValue address, topic, qos, version, client_id, availability_topic, keep_alive, username, password, token, drain;
   FvPipelineValue sink, replay_sink, live_latency, confirm_after;
   FvPipelineValue labels, threshold, before, after, max_duration, max_bytes, max_age;

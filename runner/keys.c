@@ -99,6 +99,8 @@ static const FvKey output_keys[] = {
   {"content", FV_KEY_CHOICE, OUTPUT(content), false, 0, 0, CHOICES("frames", "events", "both"), .only = RECORDS},
   {"include-empty", FV_KEY_SWITCH, OUTPUT(include_empty), .only = RECORDS},
   {"analysed-only", FV_KEY_SWITCH, OUTPUT(analysed_only), .only = RECORDS},
+  {"event-interval", FV_KEY_DURATION, OUTPUT(event_interval), false, 0, HOURS, .only = RECORDS},
+  {"event-timeout", FV_KEY_DURATION, OUTPUT(event_timeout), false, 1, HOURS, .only = RECORDS},
   {"codec", FV_KEY_CHOICE, OUTPUT(codec), false, 0, 0, CHOICES("auto", "h264", "vp8", "vp9"), .only = ONLY(VIDEO)},
   {"bitrate", FV_KEY_INTEGER, OUTPUT(bitrate), false, 16, 200000, .only = ONLY(VIDEO)},
   {"address", FV_KEY_SECRET, OUTPUT(address), .only = NETWORK},
@@ -115,7 +117,7 @@ static const FvKey output_keys[] = {
   {"batch", FV_KEY_SECTION, OUTPUT(batch), .section = &fv_config_sections[FV_SECTION_BATCH], .only = ONLY(HTTP)},
   {"spool", FV_KEY_SECTION, OUTPUT(spool), .section = &fv_config_sections[FV_SECTION_SPOOL], .only = NETWORK | ONLY(UPLINK)},
   {"retry", FV_KEY_SECTION, OUTPUT(retry), .section = &fv_config_sections[FV_SECTION_RETRY], .only = NETWORK | ONLY(UPLINK)},
-  {"drain", FV_KEY_DURATION, OUTPUT(drain), false, 0, HOURS, .only = NETWORK},
+  {"drain", FV_KEY_DURATION, OUTPUT(drain), false, 0, HOURS, .only = NETWORK | ONLY(UPLINK)},
   {"sink", FV_KEY_SECRET, OUTPUT(sink), .only = ONLY(UPLINK)},
   {"replay-sink", FV_KEY_SECRET, OUTPUT(replay_sink), .only = ONLY(UPLINK)},
   {"live-latency", FV_KEY_DURATION, OUTPUT(live_latency), false, 0, HOURS, .only = ONLY(UPLINK)},
@@ -140,7 +142,7 @@ static const FvKey tls_keys[] = {
 };
 static const FvKey batch_keys[] = {
   {"records", FV_KEY_INTEGER, BATCH(records), false, 1, 10000},
-  {"wait", FV_KEY_DURATION, BATCH(wait), false, 0, HOURS},
+  {"wait", FV_KEY_DURATION, BATCH(wait), false, 0, 60 * SECONDS},
 };
 static const FvKey spool_keys[] = {
   {"path", FV_KEY_TEXT, SPOOL(path)},

@@ -70,7 +70,6 @@ void fv_read_output(FvReader *reader, const FvYamlNode *node) {
   if (!read) return;
   need(reader, output, &output->path, "path", 1u << FV_OUTPUT_FILE | 1u << FV_OUTPUT_VIDEO | 1u << FV_OUTPUT_CLIPS);
   need(reader, output, &output->address, "address", 1u << FV_OUTPUT_MQTT | 1u << FV_OUTPUT_HTTP | 1u << FV_OUTPUT_KAFKA);
-  need(reader, output, &output->topic, "topic", 1u << FV_OUTPUT_MQTT | 1u << FV_OUTPUT_KAFKA);
   need(reader, output, &output->sink, "sink", 1u << FV_OUTPUT_UPLINK);
   check_placeholders(reader, &output->path, "path");
   check_placeholders(reader, &output->spool.path, "path");

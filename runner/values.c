@@ -81,7 +81,6 @@ static void read_choice(FvReader *reader, const FvKey *key, FvPipelineValue *val
 static void refer(FvReader *reader, FvPipelineValue *value, const char *source, const char *name) {
   char *reference = g_strconcat(source, ":", name, NULL);
   value->reference = g_string_chunk_insert(reader->config->strings, reference);
-  value->secret = true;
   g_free(reference);
 }
 
@@ -95,6 +94,7 @@ static bool read_secret_file(FvReader *reader, const FvYamlNode *file, FvPipelin
     if (length > 0 && text[length - 1] == '\n') text[--length] = '\0';
     if (length > 0 && text[length - 1] == '\r') text[--length] = '\0';
     value->text = g_string_chunk_insert(reader->config->strings, text);
+    value->secret = true;
     refer(reader, value, "file", file->text);
   } else {
     fv_problems_add(reader->problems, file->place, "%s", error != NULL ? error : "the secret file is not text");
@@ -111,6 +111,7 @@ static bool read_secret_variable(FvReader *reader, const FvYamlNode *name, FvPip
     return false;
   }
   value->text = g_string_chunk_insert(reader->config->strings, text);
+  value->secret = true;
   refer(reader, value, "env", name->text);
   return true;
 }

@@ -29,6 +29,7 @@ layout(constant_id = 18) const float NUMBER_5 = 0;
 layout(constant_id = 19) const float NUMBER_6 = 0;
 layout(constant_id = 20) const float NUMBER_7 = 0;
 layout(constant_id = 21) const int Y_LIES = 0;
+layout(constant_id = 22) const int SHORT = 0; /* the length of rows where it is less than four: no branch asks for it then */
 
 FLOAT4 values[CHAIN_INPUTS + CHAIN_OPERATIONS];
 
@@ -81,7 +82,7 @@ FLOAT4 compute(int code) {
 void main() {
   int id = invocation();
   if (id >= push.count) return;
-  int fours = (push.dims[1] + 3) >> 2, row = divide(id, fours), column = (id - row * fours) * 4, count = min(push.dims[1] - column, 4);
+  int fours = (push.dims[1] + 3) >> 2, row = divide(id, fours), column = (id - row * fours) * 4, count = SHORT > 0 ? SHORT : min(push.dims[1] - column, 4);
   [[unroll]] for (int k = 0; k < CHAIN_INPUTS; k++)
     if (k < INPUTS) values[k] = FLOAT4(load_input(k, row, column, count));
   COMPUTE(0, OPERATION_0);

@@ -48,7 +48,6 @@ layout(set = 0, binding = 2, rgba32f) uniform readonly imageBuffer arena_texel4;
 #endif
 layout(set = 0, binding = 3, r32f) uniform readonly imageBuffer scratch_texel1;
 #ifdef STORES_HALF
-layout(set = 0, binding = 6, rgba16f) uniform writeonly imageBuffer arena_image4;
 layout(set = 0, binding = 7, r16f) uniform writeonly imageBuffer arena_image1;
 #endif
 #elif defined LOADS_HALF || defined STORES_HALF
@@ -76,7 +75,10 @@ vec4 rounded(vec4 x) {
   return mix(uintBitsToFloat((bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u), x, isnan(x));
 }
 void store(int at, float value) { imageStore(arena_image1, at, rounded(vec4(value))); }
-void store4(int at, vec4 value) { imageStore(arena_image4, at >> 2, rounded(value)); }
+void store4(int at, vec4 value) {
+  vec4 half_way = rounded(value);
+  arena_long[at >> 2] = packUint2x32(uvec2(packHalf2x16(half_way.xy), packHalf2x16(half_way.zw)));
+}
 #else
 void store(int at, float value) { arena[at] = value; }
 #define STORES_PAIRS

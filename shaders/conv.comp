@@ -60,12 +60,15 @@ void multiply(int at[PIXELS], int w, int c, bvec4 used) {
     }
     if (TAIL) x[p] = mix(FLOAT4(0), x[p], used);
   }
-  [[unroll]] for (int i = 0; i < 4; i++) {
-    [[unroll]] for (int v = 0; v < VECS; v++) {
+  /* In this order a software device, whose registers do not hold all sums, loads and stores each sum once for four products. */
+  [[unroll]] for (int v = 0; v < VECS; v++) {
+    FLOAT4 weight[4];
+    [[unroll]] for (int i = 0; i < 4; i++) {
       int at_weight = w + i * CHANNELS + v * 4;
-      FLOAT4 weight = FULL_WEIGHTS ? FLOAT4(load_constant4(at_weight)) : load_float_weight4(at_weight);
-      [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p * VECS + v] = fma(FLOAT4(x[p][i]), weight, acc[p * VECS + v]);
+      weight[i] = FULL_WEIGHTS ? FLOAT4(load_constant4(at_weight)) : load_float_weight4(at_weight);
     }
+    [[unroll]] for (int p = 0; p < PIXELS; p++)
+      [[unroll]] for (int i = 0; i < 4; i++) acc[p * VECS + v] = fma(FLOAT4(x[p][i]), weight[i], acc[p * VECS + v]);
   }
 }
 

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 /* The first layer: few input channels, densely packed. An invocation computes PIXELS neighbours of a row times CHANNELS output channels. The input under
- * one row of the window is one run of floats, loaded in fours from PHASE floats before it on; what lies outside the picture is masked.
+ * one row of the window is one run of floats, loaded in fours from PHASE floats before it on. Rows outside the picture are zeros, columns are masked.
  * Dispatch: images x rows x tiles of a row x channel tiles, channel tiles fastest. Weights: [channel tile][tap][input channel][CHANNELS], bias as in conv. */
 #include "common.glsl"
 #include "push/conv.h"
@@ -16,6 +16,7 @@ layout(constant_id = 7) const int SY = 2;
 layout(constant_id = 8) const int SX = 2;
 layout(constant_id = 9) const int TOP = 1;
 layout(constant_id = 10) const int LEFT = 1;
+layout(constant_id = 11) const int MASK_FROM = 0; /* from this pixel of a run on, some may lie right of the picture */
 
 const int VECS = CHANNELS / 4;
 const int SPAN = (PIXELS - 1) * SX + KW;               /* pixels under one row of the window */
@@ -38,24 +39,28 @@ void main() {
   for (int ky = 0; ky < KH; ky++) {
     int iy = y * SY - TOP + ky;
     bool row_inside = uint(iy) < uint(push.height);
-    int from = push.x_at + image * push.x_image + clamp(iy, 0, push.height - 1) * push.x_row + left * INPUTS - PHASE;
+    int from = row_inside ? push.x_at + image * push.x_image + iy * push.x_row + left * INPUTS - PHASE : push.zeros_at;
     vec4 run[FOURS];
     [[unroll]] for (int i = 0; i < FOURS; i++) {
       run[i] = load4(max(from + i * 4, 0));
       [[unroll]] for (int j = 0; j < 4; j++) {
-        int pixel = left + (i * 4 + j - PHASE) / INPUTS;
-        if (!(row_inside && uint(pixel) < uint(push.width))) run[i][j] = 0;
+        int pixel = (i * 4 + j - PHASE) / INPUTS;
+        if ((pixel < LEFT || pixel >= MASK_FROM) && uint(left + pixel) >= uint(push.width)) run[i][j] = 0;
       }
     }
-    [[unroll]] for (int k = 0; k < KW * INPUTS; k++) {
+    /* As in conv.comp: each sum is taken up once for all inputs of a pixel. */
+    [[unroll]] for (int kx = 0; kx < KW; kx++) {
       [[unroll]] for (int v = 0; v < VECS; v++) {
-        vec4 weight = load_constant4(w + v * 4);
+        vec4 weight[INPUTS];
+        [[unroll]] for (int i = 0; i < INPUTS; i++) weight[i] = load_constant4(w + i * CHANNELS + v * 4);
         [[unroll]] for (int p = 0; p < PIXELS; p++) {
-          int at = p * SX * INPUTS + k + PHASE;
-          acc[p * VECS + v] = fma(vec4(run[at / 4][at % 4]), weight, acc[p * VECS + v]);
+          [[unroll]] for (int i = 0; i < INPUTS; i++) {
+            int at = (p * SX + kx) * INPUTS + i + PHASE;
+            acc[p * VECS + v] = fma(vec4(run[at / 4][at % 4]), weight[i], acc[p * VECS + v]);
+          }
         }
       }
-      w += CHANNELS;
+      w += INPUTS * CHANNELS;
     }
   }
 

@@ -45,10 +45,10 @@ void main() {
       bool inside = row_inside && uint(left + i) < uint(push.width);
       row[i] = load_pixel(inside ? base + iy * push.x_row + (left + i) * push.x_pixel : zeros);
     }
-    [[unroll]] for (int kx = 0; kx < KW; kx++) {
-      vec4 weight = load_constant4(push.w_at + (ky * KW + kx) * quads * 4 + c);
-      [[unroll]] for (int p = 0; p < PIXELS; p++) acc[p] = fma(row[p * SX + kx * DX], weight, acc[p]);
-    }
+    vec4 weight[KW];
+    [[unroll]] for (int kx = 0; kx < KW; kx++) weight[kx] = load_constant4(push.w_at + (ky * KW + kx) * quads * 4 + c);
+    [[unroll]] for (int p = 0; p < PIXELS; p++)
+      [[unroll]] for (int kx = 0; kx < KW; kx++) acc[p] = fma(row[p * SX + kx * DX], weight[kx], acc[p]);
   }
 
   int channels_left = push.channels - c;

@@ -15,6 +15,7 @@ layout(constant_id = 6) const bool B_ALIGNED = false;
 layout(constant_id = 7) const bool A_IN_WEIGHTS = false;
 layout(constant_id = 8) const bool B_IN_WEIGHTS = false;
 layout(constant_id = 9) const bool BINARY = false;
+layout(constant_id = 10) const int SHORT = 0; /* the length of rows where it is less than four: no branch asks for it then */
 
 float load_from(int at, bool in_weights) { return in_weights ? load_constant(at) : load(at); }
 
@@ -39,7 +40,7 @@ void main() {
     b += at * push.b_strides[d];
     rest = outer;
   }
-  int count = min(inner - i, 4);
+  int count = SHORT > 0 ? SHORT : min(inner - i, 4);
   vec4 value = load_four(a, push.a_strides[RANK - 1], count, A_ALIGNED, A_IN_WEIGHTS);
   if (BINARY)
     value = binary(OPERATION, value, load_four(b, push.b_strides[RANK - 1], count, B_ALIGNED, B_IN_WEIGHTS));

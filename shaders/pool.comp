@@ -46,10 +46,16 @@ void main() {
       for (int kx = 0; kx < KW; kx++) {
         int ix = x0 + kx * push.dx;
         if (MODE == POOL_AVERAGE_WITH_PADS && iz < BACK && iy < push.bottom && ix < push.right) counted++;
-        if (uint(iz) >= uint(DEPTH) || uint(iy) >= uint(push.height) || uint(ix) >= uint(push.width)) continue;
-        vec4 v = load_pixel(base + iz * push.x_plane + iy * push.x_row + ix * push.x_pixel);
-        acc = MODE == POOL_MAX ? mix(max(acc, v), v, isnan(v)) : acc + v;
-        if (MODE == POOL_AVERAGE) counted++;
+        /* Nothing depends on branches, which software devices would run masked. */
+        bool inside = (KD == 1 || uint(iz) < uint(DEPTH)) && uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
+        vec4 v = load_pixel(inside ? base + iz * push.x_plane + iy * push.x_row + ix * push.x_pixel : base);
+        if (MODE == POOL_MAX) {
+          bvec4 taken = bvec4(ivec4(not(lessThanEqual(v, acc))) * int(inside)); /* a NaN is, and stays */
+          acc = mix(acc, v, taken);
+        } else {
+          acc += inside ? v : vec4(0);
+          if (MODE == POOL_AVERAGE) counted += int(inside);
+        }
       }
     }
   }

@@ -11,6 +11,8 @@ layout(constant_id = 2) const int TYPE = TYPE_U8;
 layout(constant_id = 3) const int ACTIVATION = 0;
 layout(constant_id = 4) const bool X_ALIGNED = false; /* fours of channels lie in one word */
 layout(constant_id = 5) const int Y_LIES = 0; /* BYTES_… */
+layout(constant_id = 6) const int KH = 0; /* of small windows, so that loops are unrolled; 0: push.kh */
+layout(constant_id = 7) const int KW = 0;
 
 const bool SIGNED = TYPE == TYPE_I8;
 
@@ -29,15 +31,17 @@ void main() {
   int base = push.x_at + image * push.x_image + c * push.x_channel, counted = 0;
 
   ivec4 acc = ivec4(MODE != QPOOL_MAX ? 0 : SIGNED ? -128 : 0);
-  for (int ky = 0; ky < push.kh; ky++) {
+  const ivec4 nothing = ivec4(SIGNED ? -128 : 0);
+  for (int ky = 0; ky < (KH > 0 ? KH : push.kh); ky++) {
     int iy = y * push.sy - push.top + ky * push.dy;
-    for (int kx = 0; kx < push.kw; kx++) {
+    for (int kx = 0; kx < (KW > 0 ? KW : push.kw); kx++) {
       int ix = x * push.sx - push.left + kx * push.dx;
       if (MODE == QPOOL_AVERAGE_WITH_PADS && iy < push.bottom && ix < push.right) counted++;
-      if (uint(iy) >= uint(push.height) || uint(ix) >= uint(push.width)) continue;
-      ivec4 v = bytes_of(load_bytes(base + iy * push.x_row + ix * push.x_pixel, left, X_ALIGNED, push.x_channel), SIGNED);
-      acc = MODE == QPOOL_MAX ? max(acc, v) : acc + v - push.x_zero;
-      if (MODE == QPOOL_AVERAGE) counted++;
+      /* As in pool.comp, nothing depends on branches. */
+      bool inside = uint(iy) < uint(push.height) && uint(ix) < uint(push.width);
+      ivec4 v = bytes_of(load_bytes(inside ? base + iy * push.x_row + ix * push.x_pixel : base, left, X_ALIGNED, push.x_channel), SIGNED);
+      acc = MODE == QPOOL_MAX ? max(acc, inside ? v : nothing) : acc + (inside ? v - push.x_zero : ivec4(0));
+      if (MODE == QPOOL_AVERAGE) counted += int(inside);
     }
   }
   acc &= MODE == QPOOL_MAX ? 255 : -1;

@@ -14,12 +14,14 @@
 #include "status.h"
 
 #define SUMMARY_INTERVAL_S 5   /* between two STATUS lines for systemd */
+#define TOLD_AGAIN_US (60 * G_USEC_PER_SEC)
 #define STOP_MARGIN_US (5 * G_USEC_PER_SEC) /* over the time to drain */
 
 typedef struct Run {
   GMainLoop *loop;
   FoveaPipeline *pipeline;
   FvDisplay *display;
+  GHashTable *told; /* camera -> why it is away, and in which minute that was told */
   gboolean interrupted;
 } Run;
 
@@ -38,9 +40,24 @@ static const char *state_word(FoveaCameraState state) {
 
 /* --- What the pipeline tells ------------------------------------------------------------------------------------- */
 
+/* A camera that is away for days is tried every few seconds: the same reason is told once a minute. */
+static gboolean is_news(Run *run, const char *camera, FoveaCameraState state, const char *message) {
+  if (state != FOVEA_CAMERA_RETRYING) {
+    g_hash_table_remove(run->told, camera);
+    return TRUE;
+  }
+  const char *end = strstr(message, "; next attempt in");
+  gint64 minute = g_get_monotonic_time() / TOLD_AGAIN_US;
+  char *reason = g_strdup_printf("%.*s %" G_GINT64_FORMAT, end != NULL ? (int)(end - message) : (int)strlen(message), message, minute);
+  gboolean news = g_strcmp0(g_hash_table_lookup(run->told, camera), reason) != 0;
+  g_hash_table_replace(run->told, g_strdup(camera), reason);
+  return news;
+}
+
 /* To standard error: standard output belongs to outputs of type stdout. */
 static void on_state(FoveaPipeline *pipeline, const char *camera, FoveaCameraState state, const char *message, gpointer user) {
   Run *run = user;
+  if (!is_news(run, camera, state, message)) return;
   fv_display_say(run->display, "%s: %s%s%s", camera, state_word(state), *message != '\0' ? ": " : "", message);
 }
 
@@ -143,6 +160,7 @@ static void stop(Run *run) {
 
 static int run_pipeline(FoveaPipeline *pipeline, const RunOptions *options) {
   Run run = {.loop = g_main_loop_new(NULL, FALSE), .pipeline = pipeline};
+  run.told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   run.display = fv_display_new(pipeline, options->status, options->status_interval);
   if (options->drain >= 0) g_object_set(pipeline, "drain-timeout", (guint)options->drain * 1000, NULL);
   const struct { int signal; GSourceFunc handler; } handlers[] = {{SIGINT, on_interrupt}, {SIGTERM, on_terminate}, {SIGHUP, on_reload}, {SIGUSR1, on_ask}};
@@ -167,29 +185,18 @@ static int run_pipeline(FoveaPipeline *pipeline, const RunOptions *options) {
   signal(SIGUSR1, SIG_IGN);
   stop(&run);
   fv_display_free(run.display);
+  g_hash_table_unref(run.told);
   g_main_loop_unref(run.loop);
   if (run.interrupted) return FV_EXIT_INTERRUPTED;
   return failed > 0 ? FV_EXIT_FAILURE : FV_EXIT_OK;
-}
-
-/* Callbacks of options know nothing but the process. */
-static int wanted_status = -1; /* s between two; 0: as the terminal is; negative: not asked for */
-
-static gboolean parse_status(const gchar *name, const gchar *value, gpointer unused, GError **error) {
-  char *end = NULL;
-  gint64 seconds = value != NULL ? g_ascii_strtoll(value, &end, 10) : 0;
-  wanted_status = (int)CLAMP(seconds, 0, 86400);
-  if (value == NULL || (end != value && *end == '\0' && seconds >= 1 && seconds <= 86400)) return TRUE;
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--status takes seconds from 1 to 86400, not '%s'", value);
-  return FALSE;
 }
 
 int fv_command_run(int argc, char **argv) {
   RunOptions options = {.drain = -1};
   const GOptionEntry entries[] = {
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Print each camera as a gst-launch-1.0 line first", NULL},
-    {"status", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)(void (*)(void))parse_status,
-     "Show a table of the cameras on a terminal, each second; elsewhere print lines, each 10 seconds", "SECONDS"},
+    {"status", 0, 0, G_OPTION_ARG_NONE, &options.status, "Show a table of the cameras on a terminal; elsewhere print a line for each camera now and then", NULL},
+    {"interval", 0, 0, G_OPTION_ARG_INT, &options.status_interval, "Between two of --status (default 1 on a terminal, else 10)", "SECONDS"},
     {"drain", 0, 0, G_OPTION_ARG_INT, &options.drain, "Wait so long at the end for recordings to be completed and outputs to be emptied (default 10)", "SECONDS"},
     {NULL},
   };
@@ -199,8 +206,7 @@ int fv_command_run(int argc, char **argv) {
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result != FV_EXIT_OK) return result;
   if (options.drain < -1 || options.drain > 3600) return fv_fail_usage("run", "--drain takes seconds from 0 to 3600, not %d", options.drain);
-  options.status = wanted_status >= 0;
-  options.status_interval = MAX(wanted_status, 0);
+  if (options.status_interval < 0 || options.status_interval > 86400) return fv_fail_usage("run", "--interval takes seconds from 1 to 86400, not %d", options.status_interval);
   GError *error = NULL;
   FoveaPipeline *pipeline = fovea_pipeline_new_from_file(argv[1], &error);
   if (pipeline == NULL) {

@@ -33,7 +33,7 @@ static void read_detector(Row *row, JsonObject *stats) {
 /* "mqtt connected, 12 waiting, 3.1 MB kept, 4 lost" */
 static void read_output(Row *row, const char *name, JsonObject *stats) {
   gint64 waiting = count_of(stats, "pending"), kept = count_of(stats, "spool-bytes"), clips = count_of(stats, "clips");
-  gint64 lost = count_of(stats, "dropped") + count_of(stats, "refused") + count_of(stats, "rejected") + count_of(stats, "dropped-gops") + count_of(stats, "failed-clips");
+  gint64 lost = count_of(stats, "failed") + count_of(stats, "missed") + count_of(stats, "dropped-gops"); /* records and clips; clips; video */
   const char *state = text_of(stats, "state");
   GString *text = row->outputs;
   g_string_append_printf(text, "%s%s%s%s", text->len > 0 ? "; " : "", g_str_has_prefix(name, FV_OUTPUT_NAME_PREFIX) ? name + strlen(FV_OUTPUT_NAME_PREFIX) : name,

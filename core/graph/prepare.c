@@ -1,8 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/strided.h"
 #include "ir/graph.h"
 #include "ir/op.h"
+#include "ops/params.h"
 
 /* What folding may cost: a hostile file could otherwise ask for hours and terabytes. Nodes beyond a bound stay in the graph. */
 #define FOLD_MAX_BYTES (INT64_C(64) << 20)        /* outputs of one node */
@@ -76,6 +78,24 @@ static bool has_elements(const FvNode *node) {
   return false;
 }
 
+/* The reference of DequantizeLinear for what files are full of, row-major weights of signed bytes: the same double arithmetic, without asking at every element what types there are. False: not of
+ * that kind. */
+static bool dequantise_bytes(const FvNode *node, const FvTensor *const *in, const FvTensor *out) {
+  if (node->op->kind != FV_OP_DEQUANTIZE) return false;
+  const FvQuantizeParams *params = node->params;
+  const FvTensor *x = in[0], *scales = in[1], *zeros = node->input_count > 2 ? in[2] : NULL;
+  if (params->block || x->dtype != FV_DTYPE_I8 || scales->dtype != FV_DTYPE_F32 || out->dtype != FV_DTYPE_F32) return false;
+  int64_t count = params->axis < 0 ? 1 : x->dims[params->axis], inner = params->axis < 0 ? fv_tensor_count(x) : x->strides[params->axis];
+  const int8_t *from = x->data, *end = from + fv_tensor_count(x);
+  float *to = out->data;
+  while (from < end)
+    for (int64_t i = 0; i < count; i++, from += inner, to += inner) {
+      double scale = fv_load_f64(scales, params->axis < 0 ? 0 : i * scales->strides[0]), zero = !zeros ? 0 : fv_load_f64(zeros, params->axis < 0 ? 0 : i * zeros->strides[0]);
+      for (int64_t k = 0; k < inner; k++) to[k] = (float)(((double)from[k] - zero) * scale);
+    }
+  return true;
+}
+
 static int evaluate(Folding *fold, FvNode *node, FvTensor *shapes, const FvTensor **in, FvTensor **out) {
   for (int i = 0; i < node->input_count; i++) {
     const FvValue *value = node->inputs[i];
@@ -86,7 +106,7 @@ static int evaluate(Folding *fold, FvNode *node, FvTensor *shapes, const FvTenso
   int result = allocate_outputs(fold, node, out);
   if (result < 0) return result;
   FvKernelCall call = {.node = node, .in = in, .out = out, .parts = 1};
-  if (has_elements(node)) node->op->reference(&call);
+  if (has_elements(node) && !dequantise_bytes(node, in, (const FvTensor *)out[0])) node->op->reference(&call);
   for (int i = 0; i < node->output_count; i++) {
     if (!node->outputs[i]) continue;
     node->outputs[i]->constant = out[i];

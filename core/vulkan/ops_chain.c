@@ -64,8 +64,9 @@ static int emit_chain(FvVkEmit *emit) {
   if (!walk_of(y.tensor, inputs, count, &walk)) return fv_error_set(emit->err, FV_ERR_UNSUPPORTED, "a chain of too many dimensions"); /* cannot be: looked at before */
   int skip = CHAIN_RANK - walk.rank; /* one row */
   struct FvChainPush push = {.y_at = y.at, .dims = {1, 1}};
-  FvVkLaunch launch = {.shader = FV_SHADER_CHAIN, .form = emit->form == FV_VK_HALF && emit->arithmetic == FV_VK_IN_HALF ? FV_VK_ARITHMETIC : emit->form, .params = &push, .params_size = sizeof push, .spec_count = 21};
+  FvVkLaunch launch = {.shader = FV_SHADER_CHAIN, .form = emit->form == FV_VK_HALF && emit->arithmetic == FV_VK_IN_HALF ? FV_VK_ARITHMETIC : emit->form, .params = &push, .params_size = sizeof push, .spec_count = 22};
   launch.spec[20] = fv_vk_walk_lies(&walk, y.at);
+  launch.spec[21] = fv_vk_walk_short(&walk);
   for (int d = 0; d < walk.rank; d++) {
     push.dims[skip + d] = (int)walk.dims[d];
     push.y_strides[skip + d] = (int)walk.strides[0][d];

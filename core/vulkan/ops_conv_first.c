@@ -5,7 +5,7 @@
 
 #include "push/conv.h"
 
-enum { TILE = 8 /* output channels */, WIDE = 8, NARROW = 4 /* pixels */, MAX_SPAN = 64 /* floats of a row: registers, and what may be read behind a tensor */ };
+enum { TILE = 8 /* output channels */, WIDEST = 16, WIDE = 8, NARROW = 4 /* pixels */, MAX_SPAN = 64, MAX_WIDEST_SPAN = 112 /* floats of a row, which are kept in registers */ };
 
 static int64_t span(const FvVkConv *c, int64_t pixels) { return ((pixels - 1) * c->window.sw + c->window.kw) * c->channels; }
 
@@ -40,6 +40,19 @@ static void pack(const FvKernelQuery *q, void *packed) {
   if (bias) memcpy(to + weight_floats(&c), bias->data, (size_t)c.outputs * sizeof(float));
 }
 
+/* How many pixels an invocation takes: loads are dear where memory is reached through texel buffers. */
+static int tile_pixels(const FvVkConv *c, bool texel) {
+  if (!texel) return NARROW;
+  return span(c, WIDEST) <= MAX_WIDEST_SPAN && c->y.w > WIDE ? WIDEST : WIDE;
+}
+
+/* The first pixel of a run of which some, in the last tile of a row, may lie right of the picture. */
+static int mask_from(const FvVkConv *c, int pixels) {
+  if (c->y.w % pixels) return 0; /* any */
+  int64_t first = (c->y.w - pixels) * c->window.sw - c->window.left;
+  return c->x.w > first ? (int)(c->x.w - first) : 0;
+}
+
 static int emit_first(FvVkEmit *emit) {
   FvVkConv c = {0};
   fv_vk_conv_look(&emit->query, &c);
@@ -52,12 +65,13 @@ static int emit_first(FvVkEmit *emit) {
   push.b_at = emit->packed_at + (int)weight_floats(&c);
   push.tiles = (int)fv_vk_ceil_div(c.outputs, TILE);
   /* Tiles begin a multiple of four floats apart, rows too: so all runs have one phase. */
-  int pixels = emit->texel ? WIDE : NARROW, phase = (((push.x_at - w.left * push.channels) % 4) + 4) % 4;
+  int pixels = tile_pixels(&c, emit->texel), phase = (((push.x_at - w.left * push.channels) % 4) + 4) % 4;
+  fv_vk_need_zeros(emit, span(&c, pixels) + 8); /* which lie behind all tensors: runs may end there, too */
   FvVkLaunch launch = {
-    .shader = emit->texel ? FV_SHADER_CONV_FIRST_8X8 : FV_SHADER_CONV_FIRST_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
-    .invocations = c.y.n * c.y.h * fv_vk_ceil_div(c.y.w, pixels) * push.tiles, .spec_count = 10,
+    .shader = pixels == WIDEST ? FV_SHADER_CONV_FIRST_16X8 : pixels == WIDE ? FV_SHADER_CONV_FIRST_8X8 : FV_SHADER_CONV_FIRST_4X8, .form = emit->form, .params = &push, .params_size = sizeof push,
+    .invocations = c.y.n * c.y.h * fv_vk_ceil_div(c.y.w, pixels) * push.tiles, .spec_count = 11,
     .spec = {emit->node->activation.type, fv_vk_image_lies(&c.y, push.y_at, c.outputs), (uint32_t)c.channels, (uint32_t)phase,
-             (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.top, (uint32_t)w.left},
+             (uint32_t)w.kh, (uint32_t)w.kw, (uint32_t)w.sh, (uint32_t)w.sw, (uint32_t)w.top, (uint32_t)w.left, (uint32_t)mask_from(&c, pixels)},
   };
   return fv_vk_launch(emit, &launch);
 }

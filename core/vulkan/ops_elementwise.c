@@ -48,9 +48,9 @@ int fv_vk_map(FvVkEmit *emit, const FvVkMap *map) {
   if (map->a_in_weights) from_half = to_half;
   FvVkLaunch launch = {
     .shader = FV_SHADER_ELEMENTWISE, .form = from_half ? (to_half ? FV_VK_HALF : FV_VK_WIDEN) : to_half ? FV_VK_NARROW : FV_VK_FULL, .params = &push, .params_size = sizeof push,
-    .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 9,
+    .invocations = rows * fv_vk_ceil_div(inner, 4), .independent = map->independent, .spec_count = 10,
     .spec = {map->operation, map->activation.type, (uint32_t)walk.rank, fv_vk_walk_lies(&walk, map->y_at), fv_vk_walk_aligned(&walk, 1, map->a_at),
-             map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights, map->binary},
+             map->binary && fv_vk_walk_aligned(&walk, 2, map->b_at), map->a_in_weights, map->b_in_weights, map->binary, fv_vk_walk_short(&walk)},
   };
   return fv_vk_launch(emit, &launch);
 }

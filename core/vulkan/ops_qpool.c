@@ -10,7 +10,7 @@
 
 /* --- pooling --- */
 
-enum { MAX_AREA = 1 << 22 /* sums of bytes stay within 32 bits, twice over */, MAX_TABLE = 4096 };
+enum { MAX_AREA = 1 << 22 /* sums of bytes stay within 32 bits, twice over */, MAX_TABLE = 4096, MAX_UNROLLED = 25 /* taps */ };
 
 typedef struct Qpool {
   FvVkImage x, y;
@@ -100,8 +100,10 @@ static int emit_pool(FvVkEmit *emit) {
     .x_zero = average ? (int)fv_quant_param(fv_query_input(&emit->query, 2), 0) : 0, .y_zero = average ? (int)fv_quant_param(fv_query_input(&emit->query, 4), 0) : 0,
     .alpha = act.alpha, .beta = act.beta,
   };
-  FvVkLaunch launch = {.shader = FV_SHADER_QPOOL, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, 4), .spec_count = 5,
-                       .spec = {p.mode, x.tensor->dtype, act.type, fv_vk_bytes_aligned(&p.x, x.at, 4), fv_vk_bytes_lie(fv_vk_bytes_aligned(&p.y, y.at, 4), p.y.c)}};
+  bool small = p.window.kh * p.window.kw <= MAX_UNROLLED;
+  FvVkLaunch launch = {.shader = FV_SHADER_QPOOL, .params = &push, .params_size = sizeof push, .invocations = p.y.n * p.y.h * p.y.w * fv_vk_ceil_div(p.x.c, 4), .spec_count = 7,
+                       .spec = {p.mode, x.tensor->dtype, act.type, fv_vk_bytes_aligned(&p.x, x.at, 4), fv_vk_bytes_lie(fv_vk_bytes_aligned(&p.y, y.at, 4), p.y.c),
+                                small ? (uint32_t)p.window.kh : 0, small ? (uint32_t)p.window.kw : 0}};
   return fv_vk_launch(emit, &launch);
 }
 

@@ -117,3 +117,8 @@ bool fv_vk_walk_aligned(const FvVkWalk *walk, int index, int64_t at) { return ro
 uint32_t fv_vk_walk_lies(const FvVkWalk *walk, int64_t at) {
   return lies(rows_begin_at(walk, 0, at, 4), rows_begin_at(walk, 0, at, 2), walk->dims[walk->rank - 1]);
 }
+
+uint32_t fv_vk_walk_short(const FvVkWalk *walk) {
+  int64_t length = walk->dims[walk->rank - 1];
+  return length < 4 ? (uint32_t)length : 0;
+}

@@ -47,6 +47,7 @@ typedef struct FvVkWalk {
 void fv_vk_walk(const FvTensor *const *tensors, int count, FvVkWalk *walk);
 /* May tensor number `index` be read or written four elements at a time along the innermost dimension? at: its first element. */
 bool fv_vk_walk_aligned(const FvVkWalk *walk, int index, int64_t at);
+uint32_t fv_vk_walk_short(const FvVkWalk *walk); /* the length of rows where that is less than four, else 0 */
 uint32_t fv_vk_walk_lies(const FvVkWalk *walk, int64_t at); /* the first tensor, from its element `at` on */
 
 #endif

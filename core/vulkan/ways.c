@@ -12,7 +12,7 @@ static void add(FvVkConvWay *ways, int *count, FvVkConvWay way) {
 /* Each invocation by itself, in registers. */
 static FvVkConvWay alone(FvVkShader shader, int32_t group_size) {
   bool narrow = shader == FV_SHADER_CONV_4X4;
-  return (FvVkConvWay){.shader = shader, .pixels = shader == FV_SHADER_CONV_8X8 ? 8 : 4, .vecs = narrow ? 1 : 2, .group_size = group_size};
+  return (FvVkConvWay){.shader = shader, .pixels = shader == FV_SHADER_CONV_16X8 ? 16 : shader == FV_SHADER_CONV_8X8 ? 8 : 4, .vecs = narrow ? 1 : 2, .group_size = group_size};
 }
 
 static FvVkConvWay shared(int32_t rows, int32_t columns, int32_t pixels, int32_t vecs, int32_t step) {
@@ -31,12 +31,17 @@ static bool fits(const FvVkDevice *device, const FvVkConvWay *way) {
   return size <= limits->maxComputeWorkGroupInvocations && size <= limits->maxComputeWorkGroupSize[0] && shared_bytes(way) <= (int64_t)limits->maxComputeSharedMemorySize;
 }
 
-/* Where loads are dear, the widest register tile reuses most of what it loads. */
-static int texel_ways(FvVkConvWay *ways) {
-  static const int32_t sizes[] = {0, 8, 64, 128};
+/* Where loads are dear, the widest tile reuses most of what it loads, unless it leaves most of itself empty. Small work-groups divide evenly among few threads. */
+static int texel_ways(const FvVkConv *c, FvVkConvWay *ways) {
+  enum { SMALL = 8, LARGE = 64, ENOUGH_PIXELS = 48 };
+  bool wide = c->y.n * c->y.h * c->y.w >= ENOUGH_PIXELS;
   int count = 0;
-  for (int i = 0; i < 4; i++) add(ways, &count, alone(FV_SHADER_CONV_8X8, sizes[i]));
-  for (int i = 0; i < 4; i++) add(ways, &count, alone(FV_SHADER_CONV_4X8, sizes[i]));
+  if (wide) add(ways, &count, alone(FV_SHADER_CONV_16X8, SMALL));
+  add(ways, &count, alone(FV_SHADER_CONV_8X8, SMALL));
+  if (wide) add(ways, &count, alone(FV_SHADER_CONV_16X8, LARGE));
+  add(ways, &count, alone(FV_SHADER_CONV_8X8, LARGE));
+  add(ways, &count, alone(FV_SHADER_CONV_4X8, SMALL));
+  add(ways, &count, alone(FV_SHADER_CONV_4X8, LARGE));
   return count;
 }
 
@@ -72,7 +77,7 @@ static int found_ways(const FvVkDevice *device, bool texel, const FvVkConv *c, F
     return 1;
   }
   FvVkConvWay found[FV_VK_MAX_WAYS];
-  int count = texel ? texel_ways(found) : storage_ways(c, found), kept = 0;
+  int count = texel ? texel_ways(c, found) : storage_ways(c, found), kept = 0;
   for (int i = 0; i < count; i++)
     if (fits(device, &found[i])) ways[kept++] = found[i];
   return kept;

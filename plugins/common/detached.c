@@ -2,6 +2,7 @@
 
 struct FoveaDetached {
   GstElement *element;
+  void (*before_stop)(GstElement *element);
   GMutex states; /* held while the element changes its state: possibly for ever */
 
   GMutex lock; /* of all below */
@@ -21,8 +22,9 @@ static void clear(gpointer data) {
 
 static void unref(gpointer data) { g_atomic_rc_box_release_full(data, clear); }
 
-FoveaDetached *fovea_detached_new(GstElement *element) {
+FoveaDetached *fovea_detached_new(GstElement *element, void (*before_stop)(GstElement *element)) {
   FoveaDetached *self = g_atomic_rc_box_new0(FoveaDetached);
+  self->before_stop = before_stop;
   self->element = gst_object_ref_sink(element);
   g_mutex_init(&self->states);
   g_mutex_init(&self->lock);
@@ -51,6 +53,8 @@ static void play(GstElement *element, gpointer user) {
 static void stop(GstElement *element, gpointer user) {
   FoveaDetached *self = user;
   g_mutex_lock(&self->states);
+  if (self->before_stop)
+    self->before_stop(element);
   gst_element_set_state(element, GST_STATE_NULL);
   g_mutex_unlock(&self->states);
   if (self->on_stopped)

@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 
 typedef struct FoveaDetached FoveaDetached;
 
-/* Takes the (floating) element. */
-FoveaDetached *fovea_detached_new(GstElement *element);
+/* Takes the (floating) element. before_stop(element), unless NULL, is called before it goes to NULL, on the thread that does it. */
+FoveaDetached *fovea_detached_new(GstElement *element, void (*before_stop)(GstElement *element));
 GstElement *fovea_detached_element(const FoveaDetached *detached); /* borrowed */
 /* To PLAYING, elsewhere; a failure arrives as a message on the element's bus. */
 void fovea_detached_play(FoveaDetached *detached);

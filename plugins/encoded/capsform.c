@@ -1,6 +1,6 @@
 #include "capsform.h"
 
-#include <string.h>
+#include "bytes.h"
 
 enum { KIND_INT = 1, KIND_TEXT, KIND_FRACTION, KIND_BOOLEAN, KIND_BYTES, KIND_ARRAY, KIND_UINT };
 
@@ -12,7 +12,7 @@ static const gchar *const media_types[] = {"video/x-h264", "video/x-h265", "vide
 
 static void put_u32(GByteArray *out, guint32 value) {
   guint8 bytes[4];
-  GST_WRITE_UINT32_LE(bytes, value);
+  fovea_put_u32(bytes, value);
   g_byte_array_append(out, bytes, sizeof bytes);
 }
 
@@ -88,7 +88,7 @@ static gboolean put_field(GQuark field, const GValue *value, gpointer user) {
   guint at = out->len;
   put_u32(out, 0);
   put_value(out, kind, value);
-  GST_WRITE_UINT32_LE(out->data + at, out->len - at - 4);
+  fovea_put_u32(out->data + at, out->len - at - 4);
   return TRUE;
 }
 
@@ -118,7 +118,7 @@ static gboolean take_u32(Bytes *bytes, guint32 *ret_value) {
   Bytes part;
   if (!take(bytes, 4, &part))
     return FALSE;
-  *ret_value = GST_READ_UINT32_LE(part.at);
+  *ret_value = fovea_get_u32(part.at);
   return TRUE;
 }
 

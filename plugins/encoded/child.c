@@ -1,5 +1,7 @@
 #include "child.h"
 
+#include "common/secret.h"
+
 /* Where running time 0 lies in the child's segment: decoding times may come before it. */
 #define ORIGIN (3600 * (gint64)GST_SECOND)
 #define MARGIN (10 * (gint64)GST_SECOND) /* by which frames are late */
@@ -15,6 +17,19 @@ struct FoveaChild {
   gchar *error;
   gboolean ended;
 };
+
+gchar *fovea_child_describe(const gchar *text) {
+  static gsize secrets = 0;
+  if (g_once_init_enter(&secrets))
+    g_once_init_leave(&secrets, (gsize)g_regex_new("((?:pass(?:word|phrase|wd)|user-pw|user-id|secret|token|streamid|auth|credential|[-_]key\\b|\\bkey\\b)[\\w-]*\\s*=\\s*)"
+                                                   "(?:\\([a-zA-Z]+\\)\\s*)?(?:\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s&\"]+)",
+                                                   G_REGEX_CASELESS | G_REGEX_OPTIMIZE, 0, NULL));
+  gchar *masked = fovea_secret_mask_uri(text ? text : ""), *whole = g_regex_replace((GRegex *)secrets, masked, -1, 0, "\\1***", 0, NULL);
+  if (!whole) /* not UTF-8 */
+    return masked;
+  g_free(masked);
+  return whole;
+}
 
 static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer user) {
   FoveaChild *child = user;
@@ -59,8 +74,22 @@ static GstElement *parse(const gchar *text, GError **error) {
   return NULL;
 }
 
+gchar *fovea_child_complete(const gchar *text, GstCaps *caps) {
+  static const struct { const gchar *media_type, *element, *text; } parsers[] = {
+    {"video/x-h264", "h264parse", "h264parse config-interval=-1"}, {"video/x-h265", "h265parse", "h265parse config-interval=-1"}};
+  const gchar *first = "identity silent=true"; /* muxers have no pad before it is asked for */
+  if (!text || !*text)
+    return NULL;
+  for (guint i = 0; caps && i < G_N_ELEMENTS(parsers); i++)
+    if (gst_structure_has_name(gst_caps_get_structure(caps, 0), parsers[i].media_type) && gst_registry_check_feature_version(gst_registry_get(), parsers[i].element, 1, 0, 0))
+      first = parsers[i].text;
+  return g_strdup_printf("%s ! %s", first, text);
+}
+
 gboolean fovea_child_check(const gchar *text, GError **error) {
-  GstElement *bin = parse(text, error);
+  gchar *whole = fovea_child_complete(text, NULL);
+  GstElement *bin = parse(whole, error);
+  g_free(whole);
   if (!bin)
     return FALSE;
   gst_object_unref(gst_object_ref_sink(bin));

@@ -8,8 +8,14 @@ G_BEGIN_DECLS
 
 typedef struct FoveaChild FoveaChild;
 
-/* Parses; FALSE for text that cannot be, or has no free sink pad. Nothing is started. */
+/* What text of a sink becomes for caps (NULL: not known yet): before it stands what repeats parameter sets in every GOP and makes of them the form that the sink takes. To be
+ * freed; NULL for empty text. */
+gchar *fovea_child_complete(const gchar *text, GstCaps *caps);
+/* FALSE for text of a sink that cannot be parsed and linked. Nothing is started. */
 gboolean fovea_child_check(const gchar *text, GError **error);
+/* text's first element must have a sink pad from the start. */
+/* Copy of launch text, or of an error's, in which "***" stands for passwords: those of URIs, and the values of properties and parameters whose names say that they are secret. */
+gchar *fovea_child_describe(const gchar *text);
 FoveaChild *fovea_child_new(const gchar *text, GError **error);
 FoveaChild *fovea_child_ref(FoveaChild *child);
 void fovea_child_unref(FoveaChild *child); /* of one that is stopped, or was never started */

@@ -64,7 +64,9 @@ static const gchar *parser_for(GstCaps *caps) {
     return "h264parse ! ";
   if (strcmp(name, "video/x-h265") == 0)
     return "h265parse ! ";
-  return strcmp(name, "video/x-vp9") == 0 ? "vp9parse ! " : "";
+  if (strcmp(name, "video/x-av1") == 0)
+    return "av1parse ! ";
+  return strcmp(name, "video/x-vp9") == 0 ? "vp9parse ! " : "identity silent=true ! ";
 }
 
 static void note_error(FoveaClip *clip, gchar *sentence) {

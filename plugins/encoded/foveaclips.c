@@ -14,6 +14,7 @@
 
 #include "clip.h"
 #include "preroll.h"
+#include "paramsets.h"
 #include "trigger.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_clips_debug);
@@ -52,6 +53,7 @@ struct _GstFoveaClips {
   FoveaClipStore store;
   FoveaTrigger *trigger;
   GstCaps *caps;     /* streaming thread */
+  FoveaParamSets sets; /* streaming thread */
 
   GMutex lock;       /* of all below */
   GCond idle;        /* a clip is done */
@@ -245,6 +247,7 @@ static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
     return GST_FLOW_NOT_NEGOTIATED;
   if (!fovea_frame_init(&frame, buffer, &sink->segment))
     return GST_FLOW_OK;
+  fovea_param_sets_complete(&self->sets, &frame, self->caps);
   g_mutex_lock(&self->lock);
   self->frames++;
   if (fovea_preroll_append(&self->ring, &frame, self->caps))
@@ -363,6 +366,7 @@ static gboolean stop(GstBaseSink *sink) {
   gboolean idle = self->writers == 0;
   g_mutex_unlock(&self->lock);
   gst_clear_caps(&self->caps);
+  fovea_param_sets_clear(&self->sets);
   if (idle)
     fovea_clip_store_clear(&self->store);
   return idle;

@@ -8,15 +8,15 @@
  *
  * |[
  * gst-launch-1.0 rtspsrc location=rtsp://camera/ ! rtph264depay ! h264parse ! \
- *   foveaspool sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9000" \
- *     replay-sink="h264parse config-interval=-1 ! mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
+ *   foveaspool sink="mpegtsmux ! srtsink uri=srt://server:9000" \
+ *     replay-sink="mpegtsmux ! srtsink uri=srt://server:9001" spool=/var/lib/fovea/gate replay-rate=500000
  * ]|
  */
 #include "foveaspool.h"
 
 #include "child.h"
 #include "common/linkwatch.h"
-#include "common/secret.h"
+#include "paramsets.h"
 #include "trigger.h"
 #include "uplink.h"
 
@@ -44,6 +44,7 @@ struct _GstFoveaSpool {
   FoveaTrigger *trigger;
   FoveaLinkWatch *watch;
   GstCaps *caps;       /* streaming thread */
+  FoveaParamSets sets; /* streaming thread */
 };
 
 static guint trigger_signal;
@@ -104,8 +105,10 @@ static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   FoveaFrame frame;
   if (!self->caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (fovea_frame_init(&frame, buffer, &sink->segment))
-    fovea_uplink_append(self->uplink, &frame, self->caps);
+  if (!fovea_frame_init(&frame, buffer, &sink->segment))
+    return GST_FLOW_OK;
+  fovea_param_sets_complete(&self->sets, &frame, self->caps);
+  fovea_uplink_append(self->uplink, &frame, self->caps);
   return GST_FLOW_OK;
 }
 
@@ -121,7 +124,7 @@ static gboolean check_text(GstFoveaSpool *self, const gchar *property, const gch
   GError *error = NULL;
   if (fovea_child_check(text, &error))
     return TRUE;
-  gchar *sentence = fovea_secret_mask_uri(error->message);
+  gchar *sentence = fovea_child_describe(error->message);
   GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("The property %s is no launch text of a sink: %s.", property, sentence), (NULL));
   g_free(sentence);
   g_error_free(error);
@@ -172,6 +175,7 @@ static gboolean stop(GstBaseSink *sink) {
   fovea_link_watch_free(watch);
   fovea_uplink_stop(uplink);
   gst_clear_caps(&self->caps);
+  fovea_param_sets_clear(&self->sets);
   return TRUE;
 }
 
@@ -233,7 +237,7 @@ static GstStructure *make_stats(GstFoveaSpool *self) {
   gboolean watched;
   FoveaUplinkStats stats = current(self, &watched);
   GST_OBJECT_LOCK(self);
-  gchar *target = fovea_secret_mask_uri(self->params.sink ? self->params.sink : "");
+  gchar *target = fovea_child_describe(self->params.sink);
   GST_OBJECT_UNLOCK(self);
   GstStructure *structure = gst_structure_new(
     "foveaspool-stats", "state", G_TYPE_STRING, fovea_link_state_nick(stats.state), "replay-state", G_TYPE_STRING, fovea_link_state_nick(stats.replay_state), "target",
@@ -270,8 +274,8 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
   }
   GST_OBJECT_LOCK(self);
   switch (id) {
-    case PROP_SINK: g_value_set_string(value, params->sink); break;
-    case PROP_REPLAY_SINK: g_value_set_string(value, params->replay_sink); break;
+    case PROP_SINK: g_value_take_string(value, params->sink ? fovea_child_describe(params->sink) : NULL); break;
+    case PROP_REPLAY_SINK: g_value_take_string(value, params->replay_sink ? fovea_child_describe(params->replay_sink) : NULL); break;
     case PROP_SPOOL: g_value_set_string(value, params->spool); break;
     case PROP_SPOOL_BYTES: g_value_set_int64(value, params->spool_bytes); break;
     case PROP_SPOOL_AGE: g_value_set_uint(value, (guint)params->spool_age); break;
@@ -324,7 +328,7 @@ static void install_ms(GObjectClass *class, guint id, const gchar *name, const g
 }
 
 static void install_link_properties(GObjectClass *class) {
-  install_text(class, PROP_SINK, "sink", "Sink", "Launch text of what sends; its first element takes the encoded video");
+  install_text(class, PROP_SINK, "sink", "Sink", "Launch text of what sends; its first element takes the encoded video. Reads with *** for passwords");
   install_text(class, PROP_REPLAY_SINK, "replay-sink", "Replay sink", "Launch text of what sends kept video; unset: that of sink, a second connection");
   install_ms(class, PROP_LIVE_LATENCY, "live-latency", "Live latency", "Video that has waited for the link so long before any of its GOP was sent goes to the spool (ms)", 0, 2000);
   install_ms(class, PROP_RETRY_MIN, "retry-min", "Shortest wait", "Before the second attempt to connect, doubling with each (ms)", 1, 500);

@@ -1,7 +1,6 @@
 #include "gop.h"
 
-#include <string.h>
-
+#include "bytes.h"
 #include "capsform.h"
 
 #define HEAD_BYTES 48
@@ -116,10 +115,8 @@ gint64 fovea_gop_epoch(const FoveaFrame *frame) {
 
 /* ---- the form on disk ---- */
 
-static void put_u16(guint8 *at, guint16 value) { GST_WRITE_UINT16_LE(at, value); }
-static void put_u32(guint8 *at, guint32 value) { GST_WRITE_UINT32_LE(at, value); }
-static void put_i64(guint8 *at, gint64 value) { GST_WRITE_UINT64_LE(at, (guint64)value); }
-static gint64 get_i64(const guint8 *at) { return (gint64)GST_READ_UINT64_LE(at); }
+static void put_i64(guint8 *at, gint64 value) { fovea_put_u64(at, (guint64)value); }
+static gint64 get_i64(const guint8 *at) { return (gint64)fovea_get_u64(at); }
 
 static guint32 stored_flags(GstBuffer *buffer) {
   guint32 flags = 0;
@@ -134,8 +131,8 @@ static void encode_frame(const FoveaFrame *frame, guint8 *at, guint8 *data, gsiz
   put_i64(at, frame->pts);
   put_i64(at + 8, frame->dts);
   put_i64(at + 16, GST_CLOCK_TIME_IS_VALID(duration) && duration < LATEST ? (gint64)duration : FOVEA_NO_TIME);
-  put_u32(at + 24, stored_flags(frame->buffer));
-  put_u32(at + 28, (guint32)size);
+  fovea_put_u32(at + 24, stored_flags(frame->buffer));
+  fovea_put_u32(at + 28, (guint32)size);
   gst_buffer_extract(frame->buffer, 0, data, size);
 }
 
@@ -145,12 +142,12 @@ GBytes *fovea_gop_encode(const FoveaGop *gop) {
   gsize caps_size = caps->len, table = HEAD_BYTES + caps_size, data = table + (gsize)FRAME_BYTES * gop->frames->len, total = data + gop->bytes;
   guint8 *message = g_malloc(total);
   memcpy(message, "FVGP", 4);
-  put_u16(message + 4, 1);
-  put_u16(message + 6, gop->cut ? FLAG_CUT : 0);
-  put_u32(message + 8, gop->part);
-  put_u32(message + 12, gop->frames->len);
-  put_u32(message + 16, (guint32)caps_size);
-  put_u32(message + 20, 0);
+  fovea_put_u16(message + 4, 1);
+  fovea_put_u16(message + 6, gop->cut ? FLAG_CUT : 0);
+  fovea_put_u32(message + 8, gop->part);
+  fovea_put_u32(message + 12, gop->frames->len);
+  fovea_put_u32(message + 16, (guint32)caps_size);
+  fovea_put_u32(message + 20, 0);
   put_i64(message + 24, gop->start);
   put_i64(message + 32, gop->end);
   put_i64(message + 40, gop->epoch);
@@ -168,7 +165,7 @@ static gboolean time_ok(gint64 time) { return time == FOVEA_NO_TIME || (time > -
 
 static gboolean decode_frame(GBytes *message, const guint8 *at, gsize offset, FoveaFrame *frame) {
   gint64 pts = get_i64(at), dts = get_i64(at + 8), duration = get_i64(at + 16);
-  guint32 flags = GST_READ_UINT32_LE(at + 24), size = GST_READ_UINT32_LE(at + 28);
+  guint32 flags = fovea_get_u32(at + 24), size = fovea_get_u32(at + 28);
   gsize total;
   guint8 *data = (guint8 *)(guintptr)g_bytes_get_data(message, &total); /* wrapped as read-only memory */
   if (!time_ok(pts) || !time_ok(dts) || !time_ok(duration) || (pts == FOVEA_NO_TIME && dts == FOVEA_NO_TIME) || size > total - offset)
@@ -205,11 +202,11 @@ static FoveaGop *decode_frames(GBytes *message, FoveaGop *gop, guint count, gsiz
 FoveaGop *fovea_gop_decode(GBytes *message, FvError *err) {
   gsize size;
   const guint8 *head = g_bytes_get_data(message, &size);
-  if (size < HEAD_BYTES || memcmp(head, "FVGP", 4) != 0 || GST_READ_UINT16_LE(head + 4) != 1) {
+  if (size < HEAD_BYTES || memcmp(head, "FVGP", 4) != 0 || fovea_get_u16(head + 4) != 1) {
     fv_error_set(err, FV_ERR_FORMAT, "not a stored GOP of version 1");
     return NULL;
   }
-  guint32 count = GST_READ_UINT32_LE(head + 12), caps_size = GST_READ_UINT32_LE(head + 16);
+  guint32 count = fovea_get_u32(head + 12), caps_size = fovea_get_u32(head + 16);
   gint64 epoch = get_i64(head + 40);
   if (count == 0 || count > FOVEA_GOP_MAX_FRAMES || caps_size > FOVEA_GOP_MAX_CAPS || HEAD_BYTES + (gsize)caps_size + (gsize)FRAME_BYTES * count > size) {
     fv_error_set(err, FV_ERR_LIMIT, "a stored GOP says it has %u frames and %u bytes of caps in %zu bytes", count, caps_size, size);
@@ -220,8 +217,8 @@ FoveaGop *fovea_gop_decode(GBytes *message, FvError *err) {
     fv_error_set(err, FV_ERR_FORMAT, "a stored GOP has caps that are no encoded video's, or no time");
     return NULL;
   }
-  FoveaGop *gop = fovea_gop_new(caps, epoch, GST_READ_UINT32_LE(head + 8));
-  gop->cut = (GST_READ_UINT16_LE(head + 6) & FLAG_CUT) != 0;
+  FoveaGop *gop = fovea_gop_new(caps, epoch, fovea_get_u32(head + 8));
+  gop->cut = (fovea_get_u16(head + 6) & FLAG_CUT) != 0;
   gst_caps_unref(caps);
   return decode_frames(message, gop, count, HEAD_BYTES + (gsize)caps_size, err);
 }

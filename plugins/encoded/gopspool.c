@@ -1,6 +1,6 @@
 #include "gopspool.h"
 
-#include <string.h>
+#include "bytes.h"
 
 #define RECORD_OVERHEAD 256 /* more than a record's own header in a segment, and the segment's */
 #define MAX_PIECES 4096
@@ -20,9 +20,9 @@ gsize fovea_gop_record_bytes(gint64 segment_bytes) {
 static int put_piece(FvSpool *spool, const FvSpoolRecord *record, guint8 *buffer, guint64 key, guint index, guint count, FvError *err) {
   memset(buffer, 0, FOVEA_GOP_PIECE_HEAD);
   buffer[0] = 1;
-  GST_WRITE_UINT16_LE(buffer + 2, (guint16)index);
-  GST_WRITE_UINT16_LE(buffer + 4, (guint16)count);
-  GST_WRITE_UINT64_LE(buffer + 8, key);
+  fovea_put_u16(buffer + 2, (guint16)index);
+  fovea_put_u16(buffer + 4, (guint16)count);
+  fovea_put_u64(buffer + 8, key);
   return fv_spool_append(spool, record, NULL, err);
 }
 
@@ -78,14 +78,14 @@ static gboolean is_piece(const FvSpoolRecord *record) {
   const guint8 *head = record->data;
   if (record->type != FOVEA_GOP_RECORD || record->size <= FOVEA_GOP_PIECE_HEAD || head[0] != 1)
     return FALSE;
-  guint index = GST_READ_UINT16_LE(head + 2), count = GST_READ_UINT16_LE(head + 4);
+  guint index = fovea_get_u16(head + 2), count = fovea_get_u16(head + 4);
   return count > 0 && count <= MAX_PIECES && index < count;
 }
 
 static void add_piece(FoveaGopReader *reader, Pieces *pieces, const FvSpoolRecord *record) {
   const guint8 *head = record->data;
-  guint index = GST_READ_UINT16_LE(head + 2), count = GST_READ_UINT16_LE(head + 4);
-  guint64 key = GST_READ_UINT64_LE(head + 8);
+  guint index = fovea_get_u16(head + 2), count = fovea_get_u16(head + 4);
+  guint64 key = fovea_get_u64(head + 8);
   guint expected = pieces->down ? pieces->count - 1 - pieces->have : pieces->have;
   if (pieces->count && (pieces->key != key || pieces->count != count || index != expected))
     give_up(reader, pieces);

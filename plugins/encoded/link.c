@@ -1,6 +1,5 @@
 #include "link.h"
 
-#include "common/secret.h"
 #include "tcpqueue.h"
 
 #define DRAIN_MS 5000
@@ -13,7 +12,6 @@ void fovea_link_unref(FoveaLink *link) {
   if (!link || !g_atomic_ref_count_dec(&link->references))
     return;
   fovea_child_unref(link->child);
-  g_free(link->text);
   g_free(link);
 }
 
@@ -117,15 +115,16 @@ static gpointer link_thread(gpointer data) {
 
 /* ---- the keeper's side ---- */
 
-FoveaLink *fovea_link_new(const gchar *text, gint64 now, const FoveaLinkFeed *feed, GError **error) {
-  FoveaChild *child = fovea_child_new(text, error);
+FoveaLink *fovea_link_new(const gchar *text, GstCaps *caps, gint64 now, const FoveaLinkFeed *feed, GError **error) {
+  gchar *whole = fovea_child_complete(text, caps);
+  FoveaChild *child = fovea_child_new(whole, error);
+  g_free(whole);
   if (!child)
     return NULL;
   FoveaLink *link = g_new0(FoveaLink, 1);
   g_atomic_ref_count_init(&link->references);
   g_atomic_ref_count_inc(&link->references); /* the thread's */
   link->feed = *feed;
-  link->text = g_strdup(text);
   link->now = now;
   link->child = child;
   link->tcp_socket = -1;
@@ -163,7 +162,7 @@ gint64 fovea_link_unacknowledged(const FoveaLink *link) { return fovea_tcp_queue
 
 gchar *fovea_link_reason(FoveaLink *link) {
   gchar *error = fovea_child_error(link->child);
-  gchar *masked = error ? fovea_secret_mask_uri(error) : NULL;
+  gchar *masked = error ? fovea_child_describe(error) : NULL;
   g_free(error);
   return masked;
 }

@@ -30,7 +30,6 @@ typedef struct FoveaLinkFeed {
 struct FoveaLink {
   gatomicrefcount references;
   FoveaLinkFeed feed;
-  gchar *text;
   gint64 now;           /* running time at the start */
   gint tcp_socket;      /* a duplicate of the child's, or -1 */
   FoveaChild *child;    /* while the thread runs it */
@@ -45,8 +44,8 @@ struct FoveaLink {
   gint64 last_time;     /* as pushed: order of the last frame; FOVEA_NO_TIME: none */
 };
 
-/* With the lock held; the feed's reference passes to the thread. NULL: the text is wrong. */
-FoveaLink *fovea_link_new(const gchar *text, gint64 now, const FoveaLinkFeed *feed, GError **error);
+/* With the lock held; the feed's reference passes to the thread. caps are those of what it will send first. NULL: the text is wrong. */
+FoveaLink *fovea_link_new(const gchar *text, GstCaps *caps, gint64 now, const FoveaLinkFeed *feed, GError **error);
 void fovea_link_unref(FoveaLink *link);
 /* The following are called with the lock held. For next: no frame is wanted any more. */
 gboolean fovea_link_must_end(FoveaLink *link);

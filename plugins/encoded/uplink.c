@@ -30,6 +30,7 @@ void fovea_uplink_unref(gpointer data) {
   g_free(uplink->again.reason);
   g_free(uplink->stats.last_error);
   fovea_uplink_params_clear(&uplink->params);
+  gst_clear_caps(&uplink->caps);
   g_mutex_clear(&uplink->lock);
   g_cond_clear(&uplink->changed);
   g_cond_clear(&uplink->wake);
@@ -170,6 +171,7 @@ void fovea_uplink_append(FoveaUplink *uplink, FoveaFrame *frame, GstCaps *caps) 
     open = growing(uplink);
   }
   uplink->newest = fovea_frame_time(frame);
+  gst_caps_replace(&uplink->caps, caps);
   uplink->memory += gst_buffer_get_size(frame->buffer);
   fovea_gop_append(open->gop, frame);
   keep_bound(uplink);

@@ -47,6 +47,7 @@ struct FoveaUplink {
   gsize memory;               /* bytes of queue, sent and doomed */
   gboolean skip;              /* until the next key frame */
   gint64 newest;              /* running time of the newest frame; FOVEA_NO_TIME: none yet */
+  GstCaps *caps;              /* of the newest frame */
   gint64 epoch;               /* of the stream; 0: not known yet */
   gint64 triggers[FOVEA_TRIGGERS];
   guint trigger_count;        /* ever */

@@ -1,8 +1,6 @@
 /* The keeper: disk, confirmation, and the life of the links. Its functions are called with the lock held and let go of it around what may take time. */
 #include "uplink_internal.h"
 
-#include "common/secret.h"
-
 #define TICK_US (50 * 1000)
 #define LOOK_US (500 * 1000)             /* between two looks at the spool's statistics */
 #define REOPEN_US (10 * G_USEC_PER_SEC)  /* a disk may come later */
@@ -289,11 +287,12 @@ static void start_link(FoveaUplink *uplink, FoveaSlot *slot, const gchar *text, 
   if (slot->state == FOVEA_LINK_OFFLINE)
     set_state(slot, slot->worked ? FOVEA_LINK_RETRYING : FOVEA_LINK_CONNECTING, NULL, 0);
   g_atomic_ref_count_inc(&uplink->references);
-  slot->link = fovea_link_new(text, uplink->newest, &feed, &error);
+  const FoveaEntry *first = g_queue_peek_head(&uplink->replay);
+  slot->link = fovea_link_new(text, slot == &uplink->again && first ? first->gop->caps : uplink->caps, uplink->newest, &feed, &error);
   if (slot->link)
     return;
   fovea_uplink_unref(uplink); /* not the last: the keeper has one */
-  fail(uplink, slot, fovea_secret_mask_uri(error->message));
+  fail(uplink, slot, fovea_child_describe(error->message));
   g_error_free(error);
 }
 
@@ -390,7 +389,7 @@ static void keep_the_rest(FoveaUplink *uplink) {
 
 gpointer fovea_uplink_keep(gpointer data) {
   FoveaUplink *uplink = data;
-  uplink->target = fovea_secret_mask_uri(uplink->params.sink);
+  uplink->target = fovea_child_describe(uplink->params.sink);
   uplink->reader.out = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   g_mutex_lock(&uplink->lock);
   work(uplink);

@@ -391,7 +391,7 @@ static GstBuffer *take_step(FoveaFeed *self, Step step, Item *item, GstFlowRetur
     buffer = place(self, item, reason);
   } else {
     if (!apply_caps(self, item->caps))
-      *ret_flow = GST_FLOW_NOT_NEGOTIATED;
+      *ret_flow = GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
     item_free(item);
   }
   g_free(reason);
@@ -474,6 +474,7 @@ void fovea_feed_set_up(FoveaFeed *self, const FoveaFeedOptions *options) {
   fovea_timeline_reset(&self->timeline);
   self->timeline.live = options->live;
   self->timeline.encoded = options->encoded;
+  self->timeline.stamped = options->stamped;
   self->timeline.latency = (gint64)self->latency;
   self->has_info = self->started = self->substituted = FALSE;
   gst_base_src_set_live(GST_BASE_SRC(self), options->live);

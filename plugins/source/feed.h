@@ -15,6 +15,7 @@ typedef enum FoveaPlaceholder { FOVEA_PLACEHOLDER_NONE, FOVEA_PLACEHOLDER_LAST, 
 
 typedef struct FoveaFeedOptions {
   gboolean live, encoded;
+  gboolean stamped;             /* frames come with times of the pipeline's clock */
   FoveaPlaceholder placeholder; /* raw video of a live source only */
   guint latency_ms;
   gint width, height;           /* of substitutes before the source has told its own */

@@ -125,6 +125,7 @@ static gboolean set_up(GstFoveaSrc *self, GError **error) {
   options.place = place;
   options.stall_ms = stall_ms(self, place.live);
   self->live = feed.live = place.live;
+  feed.stamped = place.kind == FOVEA_PLACE_RTSP || place.kind == FOVEA_PLACE_V4L2;
   g_free(self->target);
   self->target = g_strdup(place.target);
   GST_OBJECT_UNLOCK(self);

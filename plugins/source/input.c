@@ -10,6 +10,8 @@ GST_DEBUG_CATEGORY_EXTERN(fovea_source_debug);
 
 #define RTSP_TCP_TIMEOUT_US (5 * G_USEC_PER_SEC) /* for an answer, or a connection */
 #define HTTP_TIMEOUT_S 5
+#define SETTLE_US (500 * 1000)
+#define BUILD_KEY "fovea-build"
 
 /* What the callbacks of an attempt's elements share; it lives as long as they do. */
 typedef struct Build {
@@ -25,7 +27,10 @@ typedef struct Build {
   gint has_video; /* atomic */
 
   GMutex lock;
+  GCond changed;
   gchar *missing; /* what no element was found for */
+  gint plugging;  /* bins that choose their elements just now */
+  gboolean closed, failed;
 } Build;
 
 static void build_clear(gpointer data) {
@@ -38,6 +43,7 @@ static void build_clear(gpointer data) {
   g_free(self->loop_filter);
   g_free(self->missing);
   g_mutex_clear(&self->lock);
+  g_cond_clear(&self->changed);
 }
 
 static void build_unref(gpointer data) { g_atomic_rc_box_release_full(data, build_clear); }
@@ -69,6 +75,10 @@ static void tell_error(Build *self, GstMessage *message) {
   gst_message_parse_error(message, &error, &debug);
   gchar *sentence = error_sentence(self, error, debug);
   GST_INFO("attempt %u: %s", self->attempt, sentence);
+  g_mutex_lock(&self->lock);
+  self->failed = TRUE;
+  g_cond_broadcast(&self->changed);
+  g_mutex_unlock(&self->lock);
   fovea_news_tell_error(self->news, self->attempt, g_error_new_literal(error->domain, error->code, sentence));
   g_error_free(error);
   g_free(sentence);
@@ -102,6 +112,69 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer use
 
 static void fail(Build *self, gint code, const gchar *sentence) {
   fovea_news_tell_error(self->news, self->attempt, g_error_new_literal(GST_STREAM_ERROR, code, sentence));
+}
+
+/* --- stopping what chooses its elements ---------------------------------------------------------------------- */
+
+/* parsebin and decodebin must not be stopped while they choose elements: these are locked in their states then, run on and meet what has been freed. So
+ * nothing new comes to such a bin once its attempt is to end, and one that is choosing gets the moment that it takes. */
+typedef struct Gate {
+  Build *build;
+  gboolean plugging, done;
+} Gate;
+
+static void gate_clear(gpointer data) { build_unref(((Gate *)data)->build); }
+static void gate_unref(gpointer data) { g_atomic_rc_box_release_full(data, gate_clear); }
+static void gate_unref_closure(gpointer data, GClosure *closure) { gate_unref(data); }
+
+static void begin_plugging(Gate *gate) {
+  gate->build->plugging += gate->plugging || gate->done ? 0 : 1;
+  gate->plugging |= !gate->done;
+}
+
+static GstPadProbeReturn pass_gate(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+  Gate *gate = user;
+  Build *self = gate->build;
+  gboolean matters = !(info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) || GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_CAPS;
+  if (!matters)
+    return GST_PAD_PROBE_OK;
+  g_mutex_lock(&self->lock);
+  gboolean closed = self->closed;
+  if (!closed)
+    begin_plugging(gate);
+  g_mutex_unlock(&self->lock);
+  return closed ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
+static void end_plugging(GstElement *bin, GstPad *pad, Gate *gate) {
+  Build *self = gate->build;
+  g_mutex_lock(&self->lock);
+  self->plugging -= gate->plugging ? 1 : 0;
+  gate->plugging = FALSE;
+  gate->done = TRUE;
+  g_cond_broadcast(&self->changed);
+  g_mutex_unlock(&self->lock);
+}
+
+/* at_once: it pulls, so nothing will be seen to arrive. */
+static void guard(Build *self, GstElement *bin, gboolean at_once) {
+  Gate *gate = g_atomic_rc_box_new0(Gate);
+  gate->build = g_atomic_rc_box_acquire(self);
+  if (at_once)
+    begin_plugging(gate);
+  GstPad *pad = gst_element_get_static_pad(bin, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, pass_gate, g_atomic_rc_box_acquire(gate), gate_unref);
+  gst_object_unref(pad);
+  g_signal_connect_data(bin, "pad-added", G_CALLBACK(end_plugging), gate, gate_unref_closure, G_CONNECT_AFTER);
+}
+
+static void wait_until_settled(GstElement *pipeline) {
+  Build *self = g_object_get_data(G_OBJECT(pipeline), BUILD_KEY);
+  gint64 until = g_get_monotonic_time() + SETTLE_US;
+  g_mutex_lock(&self->lock);
+  self->closed = TRUE;
+  while (self->plugging > 0 && !self->failed && g_cond_wait_until(&self->changed, &self->lock, until)) {}
+  g_mutex_unlock(&self->lock);
 }
 
 /* --- from the source's pads to the intake ------------------------------------------------------------------- */
@@ -139,6 +212,7 @@ static gboolean decode_with_decodebin(Build *self, GstPad *pad) {
   if (!decoder)
     return FALSE;
   connect_to(decoder, "pad-added", G_CALLBACK(on_decoded), self);
+  guard(self, decoder, FALSE);
   return link_to(pad, decoder) && gst_element_sync_state_with_parent(decoder);
 }
 
@@ -200,6 +274,7 @@ static gboolean parse(Build *self, GstPad *pad) {
   connect_to(parser, "pad-added", G_CALLBACK(on_parsed), self);
   connect_to(parser, "no-more-pads", G_CALLBACK(on_all_parsed), self); /* not every version tells */
   connect_to(parser, "drained", G_CALLBACK(on_all_parsed), self);
+  guard(self, parser, self->kind == FOVEA_PLACE_FILE);
   return link_to(pad, parser) && gst_element_sync_state_with_parent(parser);
 }
 
@@ -367,6 +442,7 @@ static Build *build_new(const FoveaInputOptions *options, guint attempt, FoveaFe
   self->encoded = options->encoded;
   self->wants_own = options->decoder == FOVEA_DECODER_OWN || (options->decoder == FOVEA_DECODER_AUTO && (options->skip || options->loop_filter || options->max_fps > 0));
   g_mutex_init(&self->lock);
+  g_cond_init(&self->changed);
   return self;
 }
 
@@ -387,7 +463,8 @@ FoveaDetached *fovea_input_new(const FoveaInputOptions *options, guint attempt, 
   Build *self = build_new(options, attempt, feed, news);
   self->pipeline = gst_pipeline_new(NULL);
   self->intake = fovea_intake_new(feed, news, attempt, options->encoded ? 0 : options->max_fps);
-  FoveaDetached *detached = fovea_detached_new(self->pipeline);
+  FoveaDetached *detached = fovea_detached_new(self->pipeline, wait_until_settled);
+  g_object_set_data_full(G_OBJECT(self->pipeline), BUILD_KEY, g_atomic_rc_box_acquire(self), build_unref);
   GstBus *bus = gst_element_get_bus(self->pipeline);
   gst_bus_set_sync_handler(bus, on_message, g_atomic_rc_box_acquire(self), build_unref);
   gst_object_unref(bus);

@@ -7,7 +7,7 @@
 GST_DEBUG_CATEGORY_EXTERN(fovea_source_debug);
 #define GST_CAT_DEFAULT fovea_source_debug
 
-#define RELEASE_US (500 * 1000)           /* for an attempt to end before the next one begins */
+#define RELEASE_US (1 * G_USEC_PER_SEC)   /* for an attempt to end before the next one begins */
 #define STABLE_US (10 * G_USEC_PER_SEC)   /* after frames for this long, the next failure waits the shortest time again */
 #define HASTY_US (1 * G_USEC_PER_SEC)     /* an attempt younger than this is not given up when a link comes up */
 #define DOUBT_MS 1000                     /* without a frame, once there was a sign, and without DOUBT_FRAMES of them */

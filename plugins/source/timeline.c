@@ -36,7 +36,7 @@ static void give_time(const FoveaTimeline *self, FoveaFrameTime *frame, gint64 n
 }
 
 static gint64 first_offset(FoveaTimeline *self, gint64 time, gint64 now) {
-  self->clocked = self->live && time <= now + STAMP_TOLERANCE && time >= now - self->latency - STAMP_TOLERANCE;
+  self->clocked = self->live && self->stamped && time <= now + STAMP_TOLERANCE && time >= now - self->latency - STAMP_TOLERANCE;
   if (self->live)
     return self->clocked ? 0 : now - time;
   return time > LONGEST_STEP || time < -LONGEST_STEP ? -time : 0;

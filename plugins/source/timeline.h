@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct FoveaTimeline {
   /* set by the owner before use */
   gboolean live, encoded;
+  gboolean stamped; /* live frames are stamped by our clock, as long as their times are near it */
   gint64 latency; /* that live frames may be behind the clock */
 
   /* its own; all zero at the start, see fovea_timeline_reset() */

@@ -104,6 +104,13 @@ class Sender:
         self.process.stdout.close()
 
 
+def missing(program, *elements):
+    """What the tests cannot do without and is not here; None: nothing."""
+    done = subprocess.run([program, '--missing', *elements], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ', '.join(f'no {name} here' for name in done.stdout.split()) or None
+
+
 def source(frames=-1, live=True, kbit=800, keyint=25, more=''):
     """Noise, so that the encoder needs all the bits it is given."""
     return (f'videotestsrc is-live={str(live).lower()} num-buffers={frames} pattern=snow ! video/x-raw,format=I420,width=160,height=120,framerate={FPS}/1 '
@@ -111,7 +118,7 @@ def source(frames=-1, live=True, kbit=800, keyint=25, more=''):
 
 
 def transport(port, host='127.0.0.1'):
-    return f'h264parse config-interval=-1 ! mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
+    return f'mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
 
 
 def uplink(receiver, reference, properties, **options):

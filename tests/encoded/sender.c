@@ -1,5 +1,6 @@
 /* Runs a pipeline and tells on standard output, a line each: "epoch SECONDS" (Unix time of running time 0), "stats STRUCTURE" of the element named spool or clips every 200 ms,
- * "message STRUCTURE" of element messages, "warning TEXT", "eos". SIGTERM ends the stream; a line "trigger SECONDS LABEL" on standard input triggers. */
+ * "message STRUCTURE" of element messages, "warning TEXT", "eos". SIGTERM ends the stream; a line "trigger SECONDS LABEL" on standard input triggers.
+ * With "--missing ELEMENT…" it prints the elements that are not here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +94,22 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   return TRUE;
 }
 
+static gint print_missing(gchar **names) {
+  for (; *names; names++) {
+    GstElementFactory *factory = gst_element_factory_find(*names);
+    if (!factory)
+      puts(*names);
+    gst_clear_object(&factory);
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
   GError *error = NULL;
   Sender sender = {0};
   gst_init(&argc, &argv);
+  if (argc > 1 && strcmp(argv[1], "--missing") == 0)
+    return print_missing(argv + 2);
   sender.pipeline = argc == 2 ? gst_parse_launch(argv[1], &error) : NULL;
   if (!sender.pipeline || error) {
     fprintf(stderr, "%s\n", error ? error->message : "usage: sender PIPELINE");

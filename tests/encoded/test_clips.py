@@ -9,17 +9,14 @@ import time
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tap
-from rig import AT_ONCE, FPS, Sender, decode, source, stamps, wait_for
+from rig import AT_ONCE, FPS, Sender, decode, missing, source, stamps, wait_for
 
 SENDER, FRAMES = sys.argv[1:3]
 ZERO = 3600  # where mpegtsmux begins
 
 
 def missing_parts():
-    for element in ('x264enc', 'mpegtsmux', 'mp4mux', 'h264parse', 'tsdemux', 'qtdemux'):
-        if subprocess.run(['gst-inspect-1.0', '--exists', element]).returncode != 0:
-            return f'no {element} here'
-    return None
+    return missing(SENDER, 'x264enc', 'mpegtsmux', 'mp4mux', 'h264parse', 'tsdemux', 'qtdemux')
 
 
 def clips(folder, properties, reference, **options):
@@ -176,6 +173,26 @@ def test_full_disk(tmp):
     finally:
         subprocess.run(['umount', tmp + '/clips'])
     return None
+
+
+def test_other_formats(tmp):
+    """What else MP4 holds; a byte stream, too."""
+    formats = (('x265enc', 'x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! h265parse'), ('vp9enc', 'vp9enc deadline=1 cpu-used=8 keyframe-max-dist=25 ! vp9parse'),
+               ('av1enc', 'av1enc cpu-used=8 usage-profile=realtime keyframe-max-dist=25 ! av1parse'),
+               ('x264enc', 'x264enc tune=zerolatency key-int-max=25 ! video/x-h264,stream-format=byte-stream ! h264parse config-interval=-1'))
+    for element, encoder in formats:
+        if missing(SENDER, element):
+            print(f'# no {element} here')
+            continue
+        sender = Sender(SENDER, f'videotestsrc is-live=true num-buffers=75 ! video/x-raw,format=I420,width=64,height=64,framerate={FPS}/1 ! {encoder} '
+                        f'! foveaclips name=clips location={tmp}/{element}.mp4 pre-roll=500 post-roll=500 trigger-delay=0')
+        wait_for('the start', 10, lambda: sender.epoch, sender.process)
+        sender.tell('trigger 1.7 person')
+        sender.process.wait(60)
+        sender.finish()
+        ((location, _, duration, _, frames, complete),) = messages(sender)
+        assert complete == 'true' and 28 <= frames <= 33 and abs(duration - frames / FPS) < 0.01, (element, sender.messages, sender.stats)
+        assert os.path.getsize(location) > 500
 
 
 def test_wrong_locations(tmp):

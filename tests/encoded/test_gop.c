@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "encoded/gopspool.h"
+#include "encoded/paramsets.h"
 #include "encoded/preroll.h"
 
 #define FRAME_NS (40 * (gint64)GST_MSECOND)
@@ -104,6 +105,35 @@ static void test_steps(void) {
   fovea_gop_unref(gop);
   gst_caps_unref(caps);
   gst_caps_unref(other);
+}
+
+/* Sets are taken from one key frame to the next, as they were, and from no other. */
+static void test_param_sets(void) {
+  static const guint8 with[] = {0, 0, 0, 1, 9, 16, 0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, 0x65, 7, 7}, without[] = {0, 0, 0, 1, 0x65, 8, 8},
+                      expected[] = {0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 0, 1, 0x65, 8, 8};
+  GstCaps *stream = gst_caps_from_string("video/x-h264, stream-format=byte-stream"), *packets = test_caps();
+  const struct { GstCaps *caps; const guint8 *data; gsize size; gboolean key; const guint8 *after; gsize after_size; } cases[] = {
+    {stream, without, sizeof without, TRUE, without, sizeof without}, {stream, with, sizeof with, TRUE, with, sizeof with}, {stream, without, sizeof without, TRUE, expected, sizeof expected},
+    {stream, without, sizeof without, FALSE, without, sizeof without}, {packets, without, sizeof without, TRUE, without, sizeof without}, {stream, with, 2, TRUE, NULL, 0},
+    {stream, with, 4, TRUE, NULL, 0}, {stream, with, 12, TRUE, NULL, 0}};
+  FoveaParamSets known = {0};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    FoveaFrame frame = make_frame(i, cases[i].key, 1);
+    GstBuffer *data = gst_buffer_new_memdup(cases[i].data, cases[i].size);
+    gst_buffer_copy_into(data, frame.buffer, GST_BUFFER_COPY_METADATA, 0, (gsize)-1);
+    gst_buffer_unref(frame.buffer);
+    frame.buffer = data;
+    fovea_param_sets_complete(&known, &frame, cases[i].caps);
+    if (cases[i].after) {
+      g_assert_cmpuint(gst_buffer_get_size(frame.buffer), ==, cases[i].after_size);
+      g_assert_cmpint(gst_buffer_memcmp(frame.buffer, 0, cases[i].after, cases[i].after_size), ==, 0);
+    }
+    g_assert_cmpint(fovea_frame_is_key(&frame), ==, cases[i].key);
+    fovea_frame_clear(&frame);
+  }
+  fovea_param_sets_clear(&known);
+  gst_caps_unref(stream);
+  gst_caps_unref(packets);
 }
 
 /* ---- bytes ---- */
@@ -340,9 +370,11 @@ static void test_ring(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE); /* no element is needed */
   gst_init(&argc, &argv);
   g_test_add_func("/gop/times", test_times);
   g_test_add_func("/gop/steps", test_steps);
+  g_test_add_func("/gop/parameter-sets", test_param_sets);
   g_test_add_func("/gop/round-trip", test_round_trip);
   g_test_add_func("/gop/bad-bytes", test_bad_bytes);
   g_test_add("/gop/spool/pieces", Fixture, NULL, set_up, test_pieces, tear_down);

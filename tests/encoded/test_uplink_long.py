@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-import test_uplink
+import test_uplink as short
 from rig import FPS, Receiver, Sender, check_all, uplink
 
 SENDER, FRAMES = sys.argv[1:3]
@@ -52,7 +52,7 @@ class Link:
 def test_slow_receiver(tmp):
     receiver = Receiver(tmp + '/in')
     sender = Sender(SENDER, uplink(receiver, tmp + '/sent.ts', f'spool={tmp}/spool live-latency=2000 replay-rate=300000', kbit=KBIT))
-    test_uplink.check_slow(tmp, SLOW_S, 2000, lambda: receiver.tell('rate 25000'), lambda: receiver.tell('rate 0'), receiver, sender)
+    short.check_slow(tmp, SLOW_S, 2000, lambda: receiver.tell('rate 25000'), lambda: receiver.tell('rate 0'), receiver, sender)
 
 
 def test_slow_link(tmp):
@@ -62,7 +62,7 @@ def test_slow_link(tmp):
             return link.why
         receiver = Receiver(tmp + '/in', link.far_address, link.name)
         sender = Sender(SENDER, uplink(receiver, tmp + '/sent.ts', f'spool={tmp}/spool live-latency=2000 replay-rate=300000', kbit=KBIT))
-        test_uplink.check_slow(tmp, SLOW_S, 2000, lambda: link.rate(25_000), lambda: link.rate(10_000_000), receiver, sender)
+        short.check_slow(tmp, SLOW_S, 2000, lambda: link.rate(25_000), lambda: link.rate(10_000_000), receiver, sender)
     finally:
         link.end()
     return None
@@ -83,7 +83,7 @@ def test_link_down(tmp):
         up = time.time()
         sender.wait_stat('state', lambda state: state == 'connected', 30)
         connected = time.time() - up
-        test_uplink.all_sent(sender)
+        short.all_sent(sender)
         sender.stop()
         receiver.end()
         count, twice = check_all(FRAMES, receiver, tmp + '/sent.ts', 33 * FPS)
@@ -95,8 +95,8 @@ def test_link_down(tmp):
 
 
 if __name__ == '__main__':
-    reason = test_uplink.missing_parts()
+    reason = short.missing_parts()
     if reason:
         print(f'1..0 # SKIP {reason}')
     else:
-        test_uplink.tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]})
+        short.tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]})

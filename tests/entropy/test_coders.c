@@ -297,6 +297,40 @@ static void test_names(void) {
   g_assert_cmpint(fv_coder_encode(FV_CODER_COUNT, "x", (FvCodeShape){1, 0}, &out, &err), ==, FV_ERR_INVALID);
 }
 
+/* Streams of any length and some that are damaged, each decoded among others, end as they do alone. */
+static void test_several(void) {
+  enum { STREAMS = 24 };
+  FvDecoding jobs[STREAMS];
+  uint8_t *alone[STREAMS];
+  Random random = {17};
+  for (int i = 0; i < STREAMS; i++) {
+    size_t count = i % 6 == 5 ? 1 + (size_t)i : 300 + random_u32(&random) % 5000;
+    int id = i % 8 == 7 ? FV_CODER_RANS : FV_CODER_HUFFMAN;
+    g_autofree int8_t *levels = g_malloc(count);
+    fill_laplace(levels, count, i % 7 == 6 ? 0.01 : 3 + i * 4, 100 + (uint64_t)i);
+    FvBytes out = {0};
+    g_assert_cmpint(fv_coder_encode((FvCoderId)id, levels, (FvCodeShape){count, 0}, &out, NULL), ==, FV_OK);
+    if (i % 5 == 4) out.size -= out.size / 3;
+    if (i % 9 == 8) out.data[random_u32(&random) % out.size] ^= (uint8_t)(1 + random_u32(&random) % 255);
+    jobs[i] = (FvDecoding){.id = id, .coded = exact(out.data, out.size), .size = out.size, .shape = {count, 0}, .data = g_malloc(count), .result = 1};
+    alone[i] = g_malloc(count);
+    fv_bytes_finish(&out);
+  }
+  fv_coder_decode_several(jobs, STREAMS);
+  int good = 0;
+  for (int i = 0; i < STREAMS; i++) {
+    int wanted = fv_coder_decode(jobs[i].id, jobs[i].coded, jobs[i].size, jobs[i].shape, alone[i], NULL);
+    g_assert_cmpint(jobs[i].result, ==, wanted);
+    if (wanted == FV_OK) g_assert_cmpmem(jobs[i].data, jobs[i].shape.count, alone[i], jobs[i].shape.count);
+    good += wanted == FV_OK;
+    g_free((void *)(guintptr)jobs[i].coded);
+    g_free(jobs[i].data);
+    g_free(alone[i]);
+  }
+  g_assert_cmpint(good, >=, STREAMS / 2);
+  g_assert_cmpint(good, <, STREAMS);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/coders/laplace-comes-back", test_laplace);
@@ -309,6 +343,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/coders/a-cut-is-noticed", test_truncation);
   g_test_add_func("/coders/noise-does-no-harm", test_noise);
   g_test_add_func("/coders/rans-variants-agree", test_rans_variants);
+  g_test_add_func("/coders/several-end-as-each-alone", test_several);
   g_test_add_func("/coders/choice-keeps-its-limits", test_choose);
   g_test_add_func("/coders/names-are-stable", test_names);
   return g_test_run();

@@ -426,8 +426,8 @@ static void check_stuck_is_rebuilt(void) {
   fv_camera_tick(a, later);                     /* counts the last ones */
   fv_camera_tick(a, later + (gint64)3600 * G_USEC_PER_SEC);
   g_assert_cmpint(fv_camera_state(a), ==, FOVEA_CAMERA_RETRYING);
-  g_assert_nonnull(strstr(log->str, "a:running a:retrying "));
-  WAIT_FOR(strstr(log->str, "a:retrying a:starting ") != NULL);
+  g_string_truncate(log, 0);
+  WAIT_FOR(strstr(log->str, "a:starting ") != NULL);
   wait_for_frames(pipeline, "a", 5);
   g_assert_true(fv_camera_pipeline(a) != old);
   char *status = fovea_pipeline_dup_status(pipeline);

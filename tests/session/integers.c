@@ -114,6 +114,30 @@ static void test_conv_of_floats_stays(void) { /* weights only: they are folded, 
   check(&b, qconv(&b, input(&b, 3, 7, 5), 3, 4), "Conv", 1e-4f);
 }
 
+static void test_weights_fold_as_the_reference_says(void) { /* per channel along any axis, with zero points, and per tensor */
+  static const int64_t dims[] = {4, 3, 2, 5};
+  for (int axis = -1; axis < 4; axis++) {
+    Builder b = start();
+    FvError err = {0};
+    int8_t bytes[120], zeros[5];
+    float scales[5];
+    int64_t count = axis < 0 ? 1 : dims[axis];
+    for (int i = 0; i < 120; i++) bytes[i] = (int8_t)(next_random(&b) * 128);
+    for (int i = 0; i < 5; i++) scales[i] = 0.01f + 0.3f * fabsf(next_random(&b)), zeros[i] = (int8_t)(next_random(&b) * 128);
+    FvNode *made = NODE(&b, "DequantizeLinear", typed(&b, FV_DTYPE_I8, 4, dims, bytes), typed(&b, FV_DTYPE_F32, axis >= 0, &count, scales), typed(&b, FV_DTYPE_I8, axis >= 0, &count, zeros));
+    if (axis >= 0) set_attr(&b, made, (FvAttr){.name = "axis", .kind = FV_ATTR_INT, .i = axis});
+    fv_graph_add_output(b.graph, made->outputs[0]);
+    if (fv_graph_sort(b.graph, &err) < 0 || fv_graph_prepare(b.graph, &err) < 0) g_error("%s", err.message);
+    g_assert_cmpint(b.graph->node_count, ==, 1);
+    int64_t real_count;
+    g_autofree float *real = evaluate(b.graph, &real_count);
+    g_assert_cmpint(fv_graph_fold_constants(b.graph, &err), ==, 0);
+    g_assert_nonnull(b.graph->outputs[0]->constant);
+    g_assert_cmpmem(b.graph->outputs[0]->constant->data, (size_t)real_count * sizeof *real, real, (size_t)real_count * sizeof *real);
+    fv_graph_destroy(&b.graph);
+  }
+}
+
 static void test_bias_of_integers(void) {
   Builder b = start();
   int64_t out = 4;
@@ -298,6 +322,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/integers/gate-through-bytes", test_gate_through_bytes_is_a_table);
   g_test_add_func("/integers/conv-to-floats", test_conv_without_bytes_behind);
   g_test_add_func("/integers/conv-of-floats-stays", test_conv_of_floats_stays);
+  g_test_add_func("/integers/weights-fold-as-the-reference-says", test_weights_fold_as_the_reference_says);
   g_test_add_func("/integers/bias-of-integers", test_bias_of_integers);
   g_test_add_func("/integers/gemm", test_gemm);
   g_test_add_func("/integers/add", test_add);

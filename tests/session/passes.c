@@ -199,6 +199,51 @@ static void test_halves(void) {
   fv_graph_destroy(&b.graph);
 }
 
+/* What is left of a graph after the passes moves elsewhere, and computes the same. */
+static void test_tighten(void) {
+  Builder b = start();
+  FvError err = {0};
+  FvValue *x = OUT(&b, "Relu", conv3(&b, input(&b, 3, 7, 5), 3, 4, true));
+  fv_graph_add_output(b.graph, OUT(&b, "Add", conv3(&b, x, 4, 4, true), x));
+  if (fv_graph_sort(b.graph, &err) < 0 || fv_graph_prepare(b.graph, &err) < 0) g_error("%s", err.message);
+  g_assert_cmpint(fv_passes_run(b.graph, true, &err), ==, 0);
+  int64_t before_count, after_count;
+  g_autofree float *before = evaluate(b.graph, &before_count);
+  int nodes = b.graph->node_count;
+  g_assert_true(fv_graph_tighten(b.graph));
+  g_assert_cmpint(b.graph->node_count, ==, nodes);
+  for (int i = 0; i < b.graph->value_count; i++) g_assert_cmpint(b.graph->values[i]->index, ==, i);
+  for (int n = 0; n < nodes; n++) {
+    const FvNode *node = b.graph->nodes[n];
+    g_assert_true(node->outputs[0]->producer == node);
+    for (int i = 0; i < node->input_count; i++)
+      if (node->inputs[i]) g_assert_true(b.graph->values[node->inputs[i]->index] == node->inputs[i]);
+  }
+  g_autofree float *after = evaluate(b.graph, &after_count);
+  g_assert_cmpmem(after, (size_t)after_count * sizeof *after, before, (size_t)before_count * sizeof *before);
+  fv_graph_destroy(&b.graph);
+}
+
+/* Equal numbers become one value, those of another type, shape or content stay, and so do outputs. */
+static void test_share(void) {
+  Builder b = start();
+  float three = 3;
+  FvValue *x = input(&b, 3, 7, 5);
+  FvNode *first = NODE(&b, "Mul", x, number(&b, 3)), *second = NODE(&b, "Mul", first->outputs[0], number(&b, 3));
+  FvValue *vector = fv_graph_add_constant(b.graph, "v", &(FvTensor){.dtype = FV_DTYPE_F32, .rank = 1, .dims = {1}, .data = &three}, true);
+  FvNode *third = NODE(&b, "Mul", second->outputs[0], number(&b, 4)), *fourth = NODE(&b, "Mul", third->outputs[0], vector);
+  FvNode *fifth = NODE(&b, "Mul", fourth->outputs[0], number(&b, 3));
+  fv_graph_add_output(b.graph, fifth->outputs[0]);
+  fv_graph_add_output(b.graph, fifth->inputs[1]);
+  g_assert_true(fv_graph_share_constants(b.graph, 64));
+  g_assert_true(first->inputs[1] == second->inputs[1]);
+  g_assert_true(third->inputs[1] != first->inputs[1] && fourth->inputs[1] != first->inputs[1] && fifth->inputs[1] != first->inputs[1]);
+  int before = b.graph->value_count;
+  fv_graph_compact(b.graph);
+  g_assert_cmpint(b.graph->value_count, ==, before - 1);
+  fv_graph_destroy(&b.graph);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/passes/batch-norm-into-conv", test_batch_norm);
@@ -215,6 +260,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/passes/pad", test_pad);
   g_test_add_func("/passes/shuffle", test_shuffle);
   g_test_add_func("/passes/halves", test_halves);
+  g_test_add_func("/graph/tightened-computes-the-same", test_tighten);
+  g_test_add_func("/graph/equal-constants-are-shared", test_share);
   g_test_add_func("/memory/never-overlaps", test_memory_never_overlaps);
   return g_test_run();
 }

@@ -244,6 +244,28 @@ static void pauses_and_goes_on(void) {
   test_program_stop(&camera);
 }
 
+/* What records needs the end of the stream to finish its file, with the camera there or away. */
+static void ends_when_told(void) {
+  TestProgram camera;
+  test_camera_start(&camera, 0, NULL);
+  for (guint away = 0; away < 2; away++) {
+    TestStream stream;
+    open_camera(&stream, camera.port, NULL);
+    test_stream_play(&stream);
+    test_wait_frames(&stream, 5, RETURN_LIMIT);
+    if (away) {
+      test_program_stop(&camera);
+      test_wait_state(&stream, "connected retrying", RETURN_LIMIT);
+    }
+    g_assert_true(gst_element_send_event(stream.pipeline, gst_event_new_eos()));
+    for (guint i = 0; i < 1000 && g_atomic_int_get((gint *)&stream.ends) == 0; i++)
+      g_usleep(20000);
+    g_assert_cmpuint(stream.ends, ==, 1);
+    g_assert_cmpuint(stream.errors, ==, 0);
+    test_stream_close(&stream);
+  }
+}
+
 int main(int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, NULL);
@@ -258,5 +280,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/source/camera/connects-with-a-password", connects_with_a_password);
   g_test_add_func("/source/camera/stops-at-once-while-connecting", stops_at_once_while_connecting);
   g_test_add_func("/source/camera/pauses-and-goes-on", pauses_and_goes_on);
+  g_test_add_func("/source/camera/ends-when-told", ends_when_told);
   return g_test_run();
 }

@@ -83,7 +83,7 @@ static void bears_any_text(void) {
 /* --- time --------------------------------------------------------------------------------------------------- */
 
 static FoveaTimeline timeline(gboolean live, gboolean encoded) {
-  FoveaTimeline line = {.live = live, .encoded = encoded, .latency = 200 * MS};
+  FoveaTimeline line = {.live = live, .encoded = encoded, .stamped = live, .latency = 200 * MS};
   fovea_timeline_reset(&line);
   return line;
 }
@@ -116,6 +116,9 @@ static void frames_of_other_clocks_begin_now(void) {
   g_assert_cmpint(put(&line, 80, 9900, &frame), ==, 9900); /* fallen far behind: it begins anew */
   fovea_timeline_begin(&line);
   g_assert_cmpint(put(&line, 900000, 12000, &frame), ==, 12000);
+  line = timeline(TRUE, FALSE);
+  line.stamped = FALSE; /* a time that is near ours by chance, as zero is at the start */
+  g_assert_cmpint(put(&line, 0, 490, &frame), ==, 490);
 }
 
 static void files_follow_on(void) {

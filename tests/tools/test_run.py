@@ -1,7 +1,9 @@
 """fovea detect, run and check from outside, and every file of pipelines/. TAP on stdout."""
 import json
 import os
+import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -209,7 +211,7 @@ def settings(tmp, **more):
 
 def test_check_accepts_every_example(tmp):
     names = sorted(name for name in os.listdir(PIPELINES) if name.endswith('.yaml'))
-    assert len(names) >= 5
+    assert len(names) >= 7
     model = write(tmp + '/model.onnx', 'never opened')
     for name in names:
         rc, out, err = fovea('check', PIPELINES + '/' + name, **settings(tmp, MODEL=model))
@@ -226,7 +228,7 @@ def test_run_of_one_clip(tmp):
         return SKIP
     rc, out, err = fovea('run', '--verbose', PIPELINES + '/file-detect.yaml', **settings(tmp))
     assert rc == 0 and out == '', (rc, out, err)
-    assert err.splitlines()[0].startswith('clip: gst-launch-1.0 -e filesrc') and err.splitlines()[1:] == ['clip: starting', 'clip: running', 'clip: finished'], err
+    assert err.splitlines()[0].startswith('clip: gst-launch-1.0 -e foveasrc name=source uri=file:///') and err.splitlines()[1:] == ['clip: starting', 'clip: running', 'clip: finished'], err
     assert len(records(tmp + '/clip.jsonl')) == FRAMES and frame_count(tmp + '/clip-boxes.mp4', tmp) == FRAMES
 
 
@@ -262,6 +264,222 @@ def test_run_of_a_camera_that_is_away(tmp):
     child.send_signal(signal.SIGTERM)
     _, rest = child.communicate(timeout=60)
     assert child.returncode == 0 and 'gate: stopped' in rest and 'sesame' not in seen + rest, (child.returncode, seen, rest)
+
+
+def moving_faces(tmp, frames=60):
+    """H.264 of a picture with four faces."""
+    path = tmp + '/faces.mp4'
+    steps = write(tmp + '/faces.yaml', f'''version: 1
+pipeline:
+  - {{element: filesrc, properties: {{location: "{FACES}"}}}}
+  - {{element: jpegdec}}
+  - {{element: videoscale}}
+  - {{element: videoconvert}}
+  - {{caps: "video/x-raw,format=I420,width=640,height=480"}}
+  - {{element: imagefreeze, properties: {{num-buffers: {frames}}}}}
+  - {{caps: "video/x-raw,framerate=10/1"}}
+  - {{element: x264enc, properties: {{speed-preset: ultrafast, tune: zerolatency, key-int-max: 10}}}}
+  - {{element: h264parse}}
+  - {{element: mp4mux}}
+  - {{element: filesink, properties: {{location: "{path}"}}}}
+''')
+    rc, out, err = fovea('run', steps)
+    assert rc == 0, err
+    return path
+
+
+def test_run_keeps_records_and_clips_without_a_broker(tmp):
+    if not os.path.exists(MODEL):
+        return SKIP
+    rc, out, err = fovea('run', PIPELINES + '/site.yaml', **settings(tmp, GATE_URI=moving_faces(tmp), BROKER='mqtt://127.0.0.1:1', DRAIN='100ms'))
+    assert rc == 0 and 'gate: finished' in err, err
+    rc, out, err = fovea('spool', 'ls', tmp + '/spool/gate')
+    assert rc == 0 and out.count('\n') > 0, (out, err)
+    clips = [name for name in os.listdir(tmp + '/clips/gate') if name.endswith('.mp4')]
+    assert len(clips) >= 1 and frame_count(tmp + '/clips/gate/' + clips[0], tmp) >= 10, clips
+
+
+def test_run_keeps_video_without_a_server(tmp):
+    if not os.path.exists(MODEL):
+        return SKIP
+    sink = 'queue ! matroskamux streamable=true ! tcpclientsink host=127.0.0.1 port=1'
+    rc, out, err = fovea('run', PIPELINES + '/uplink.yaml', **settings(tmp, GATE_URI=moving_faces(tmp), UPLINK=sink, DRAIN='100ms'))
+    assert rc == 0 and 'gate: finished' in err, err
+    rc, out, err = fovea('spool', 'ls', tmp + '/video/gate')
+    assert rc == 0 and out.count('\n') > 0, (out, err)
+
+
+LIVE = '''version: 1
+cameras: {away: {uri: "rtsp://127.0.0.1:1/x"}}
+pipeline:
+  - {element: videotestsrc, properties: {is-live: true}}
+  - {caps: "video/x-raw,width=64,height=48,framerate=25/1"}
+  - {element: foveaoverlay, properties: {line-width: %s}}
+  - {element: %s}
+'''
+
+
+class Service:
+    """fovea run with everything it says."""
+
+    def __init__(self, path, *args, **env):
+        self.process = subprocess.Popen([FOVEA, 'run', *args, path], stderr=subprocess.PIPE, text=True, env={**os.environ, **env})
+        self.seen = ''
+
+    def until(self, word):
+        while word not in self.seen:
+            line = self.process.stderr.readline()
+            assert line, 'it ended: ' + self.seen
+            self.seen += line
+
+    def signal(self, number, word=None):
+        self.seen = ''
+        self.process.send_signal(number)
+        if word is not None:
+            self.until(word)
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, rest = self.process.communicate(timeout=60)
+        return self.process.returncode, self.seen + rest
+
+
+def test_run_reads_its_file_again(tmp):
+    path = write(tmp + '/live.yaml', LIVE % (2, 'fakesink'))
+    service = Service(path)
+    service.until('pipeline: running')
+    write(path, LIVE % (5, 'fakesink'))
+    service.signal(signal.SIGHUP, 'reloaded\n')
+    assert 'stopped' not in service.seen and 'starting' not in service.seen, service.seen  # changed in place
+    write(path, LIVE % (5, 'fakesnik'))
+    service.signal(signal.SIGHUP, 'not reloaded')
+    assert path + ":7:15: error: there is no element 'fakesnik' (did you mean 'fakesink'?)" in service.seen, service.seen
+    write(path, LIVE % (5, 'fakesink') + 'models: {m: {path: x}}\n')
+    service.signal(signal.SIGHUP, 'reloaded\n')
+    assert 'starting' not in service.seen, service.seen
+    write(path, LIVE % (5, 'appsink'))
+    service.signal(signal.SIGHUP, 'pipeline: running')
+    assert 'pipeline: stopped\npipeline: starting\n' in service.seen and 'away: st' not in service.seen, service.seen
+    rc, said = service.end()
+    assert rc == 0 and 'pipeline: stopped' in said, (rc, said)
+
+
+def test_run_says_what_is_going_on(tmp):
+    service = Service(write(tmp + '/live.yaml', LIVE % (2, 'fakesink')), '--status', '--interval=1')
+    service.until('away: retrying')
+    service.until('away: status: retrying, 0 frames, 0.0 fps, 0 reconnects, 0 dropped\n')
+    service.until('pipeline: status: running, ')
+    service.signal(signal.SIGUSR1, 'pipeline: status: running, ')
+    rc, said = service.end()
+    assert rc == 0 and '\033' not in said, said  # no terminal, no table
+    refuses(2, '--interval takes seconds from 1 to 86400, not -1', 'run', '--interval=-1', tmp + '/live.yaml')
+    refuses(2, '--drain takes seconds from 0 to 3600, not -3', 'run', '--drain=-3', tmp + '/live.yaml')
+
+
+def test_run_draws_a_table_on_a_terminal(tmp):
+    path, (ours, theirs) = write(tmp + '/live.yaml', LIVE % (2, 'fakesink')), pty.openpty()
+    process = subprocess.Popen([FOVEA, 'run', '--status', path], stderr=theirs, env={**os.environ, 'TERM': 'xterm'})
+    os.close(theirs)
+    seen = b''
+    while seen.count(b'CAMERA') < 3 or b'\033[J' not in seen or b'away      retrying' not in seen:
+        seen += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    try:
+        while os.read(ours, 4096):
+            pass
+    except OSError:  # the other end is closed
+        pass
+    assert process.wait(60) == 130
+    assert b'CAMERA    STATE        FPS    P95 MS  RECONNECTS    DROPS  OUTPUTS\r\n' in seen, seen
+
+
+def test_run_tells_systemd(tmp):
+    if 'libsystemd' not in subprocess.run(['ldd', FOVEA], capture_output=True, text=True).stdout:
+        return 'built without libsystemd'
+    path, address = write(tmp + '/live.yaml', LIVE % (2, 'fakesink')), tmp + '/notify'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(60)
+        service = Service(path, '--drain=2', NOTIFY_SOCKET=address, WATCHDOG_USEC='400000')
+
+        def hear(word):
+            while True:
+                text = listener.recv(4096).decode()
+                if word in text:
+                    return text
+
+        assert 'STATUS=2 cameras: ' in hear('READY=1')
+        hear('WATCHDOG=1')
+        service.until('pipeline: running')
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        service.signal(signal.SIGHUP)
+        said = hear('RELOADING=1')
+        assert before <= int(said.split('MONOTONIC_USEC=')[1]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, said
+        hear('READY=1')
+        hear('WATCHDOG=1')
+        assert '1 running' in hear('STATUS=2 cameras: ')
+        service.process.send_signal(signal.SIGTERM)
+        assert 'EXTEND_TIMEOUT_USEC=7000000' in hear('STOPPING=1')
+        _, rest = service.process.communicate(timeout=60)
+        assert service.process.returncode == 0, rest
+
+
+def test_run_whose_main_loop_stands_still_feeds_no_watchdog(tmp):
+    if 'libsystemd' not in subprocess.run(['ldd', FOVEA], capture_output=True, text=True).stdout:
+        return 'built without libsystemd'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(tmp + '/notify')
+        listener.settimeout(60)
+        service = Service(write(tmp + '/live.yaml', LIVE % (2, 'fakesink')), NOTIFY_SOCKET=tmp + '/notify', WATCHDOG_USEC='200000')
+        while b'WATCHDOG=1' not in listener.recv(4096):
+            pass
+        service.process.send_signal(signal.SIGSTOP)
+        os.waitpid(service.process.pid, os.WUNTRACED)
+        listener.setblocking(False)
+        try:
+            while listener.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        listener.settimeout(1)  # five intervals
+        try:
+            assert False, listener.recv(4096)
+        except TimeoutError:
+            pass
+        service.process.send_signal(signal.SIGCONT)
+        listener.settimeout(60)
+        while b'WATCHDOG=1' not in listener.recv(4096):
+            pass
+        assert service.end()[0] == 0
+
+
+def test_run_drains_and_a_second_signal_ends_at_once(tmp):
+    pipe = tmp + '/pipe'
+    os.mkfifo(pipe)
+    other = os.open(pipe, os.O_RDWR)  # nobody reads: the pipe fills, and the end of the stream cannot pass
+    path = write(tmp + '/stuck.yaml', f'''version: 1
+pipeline:
+  - {{element: videotestsrc, properties: {{is-live: true}}}}
+  - {{caps: "video/x-raw,width=640,height=480,framerate=25/1"}}
+  - {{element: filesink, properties: {{location: "{pipe}", sync: false}}}}
+''')
+    for drain, again, expected in ('1', False, 0), ('600', True, -signal.SIGTERM):
+        service = Service(path, '--drain=' + drain)
+        service.until('pipeline: starting')
+        time.sleep(1)  # the pipe is full
+        service.process.send_signal(signal.SIGTERM)
+        if again:
+            time.sleep(1)
+            service.process.send_signal(signal.SIGTERM)
+        _, rest = service.process.communicate(timeout=60)
+        assert service.process.returncode == expected, (drain, service.process.returncode, rest)
+        os.set_blocking(other, False)
+        try:
+            while os.read(other, 1 << 20):
+                pass
+        except BlockingIOError:
+            os.set_blocking(other, True)
+    os.close(other)
 
 
 tap.run(globals())

@@ -201,11 +201,11 @@ static void check_path(const char *path, FvVkForm form, const char *word) {
     return;
   }
   arithmetic = form == FV_VK_ARITHMETIC ? FV_VK_IN_HALF : FV_VK_IN_FULL;
-  int step = form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
+  int step = form == FV_VK_ARITHMETIC ? 6 : form != FV_VK_FULL ? 4 : strncmp(path, "storage", 7) == 0 ? 2 : 1; /* the same shaders but for loads and stores: a few layouts tell, and compiling takes the time */
   bool takes_form = form == FV_VK_FULL || (form == FV_VK_ARITHMETIC ? fv_vk_device_computes_half(device) : fv_vk_device_takes_half(device));
   for (int i = 0; i < kernel_case_count && takes_form; i++)
     for (int l = 0; l < LAYOUTS; l += step)
-      if ((!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
+      if (!(form == FV_VK_ARITHMETIC && kernel_cases[i].bench) && (!word || strstr(kernel_cases[i].name, word)) && (layouts[l].in < LAYOUT_COUNT || strcmp(kernel_cases[i].op, "Conv") == 0)) /* only conv.comp knows of pairs */
         check_layout(device, path, form, &kernel_cases[i], l);
   if (!device->texel && takes_form && (form <= FV_VK_HALF || form == FV_VK_ARITHMETIC)) check_ways(device, path, form, word);
   fv_vk_device_close(&device);
