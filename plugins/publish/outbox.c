@@ -172,10 +172,8 @@ void fovea_outbox_keep(FoveaOutbox *outbox) {
 void fovea_outbox_tick(FoveaOutbox *outbox) {
   gint64 now = g_get_monotonic_time();
   FvError err;
-  if (!outbox->spool || now - outbox->synced_at < outbox->sync_interval) {
-    fovea_outbox_keep(outbox);
+  if (!outbox->spool || now - outbox->synced_at < outbox->sync_interval)
     return;
-  }
   outbox->synced_at = now;
   if (fv_spool_sync(outbox->spool, &err) < 0)
     note_problem(outbox, err.message);

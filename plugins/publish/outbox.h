@@ -54,7 +54,7 @@ void fovea_outbox_rewind(FoveaOutbox *outbox);
 /* Acknowledged messages that a killed process would send again; keep writes down that it need not. */
 guint fovea_outbox_unkept(const FoveaOutbox *outbox);
 void fovea_outbox_keep(FoveaOutbox *outbox);
-/* Keeps, and when it is time writes through to the disk and drops what is too old. Call it every FOVEA_OUTBOX_TICK_MS or so. */
+/* When it is time, writes through to the disk, keeps, and drops what is too old. Call it every FOVEA_OUTBOX_TICK_MS or so. */
 void fovea_outbox_tick(FoveaOutbox *outbox);
 
 void fovea_outbox_stats(FoveaOutbox *outbox, FoveaOutboxStats *ret_stats); /* any thread */
