@@ -4,6 +4,7 @@
 #define SECOND (1000 * MS)
 #define STAMP_TOLERANCE (2 * SECOND)  /* beyond the latency; frames of our clock's are nearer to it than that */
 #define SMALL_STEP_BACK SECOND        /* more than this is another time axis, not lateness */
+#define LONGEST_REORDERING (2 * SECOND) /* by which a frame that is sent after those that it helps to predict may be shown before them */
 #define PAUSE_MIN SECOND              /* shorter ones are jitter */
 #define PAUSE_INTERVALS 4
 #define DEFAULT_DURATION (40 * MS)
@@ -42,9 +43,16 @@ static gint64 first_offset(FoveaTimeline *self, gint64 time, gint64 now) {
   return time > LONGEST_STEP || time < -LONGEST_STEP ? -time : 0;
 }
 
+/* Encoded frames that tell only when they are shown come in another order than that. */
+static gboolean may_be_reordered(const FoveaTimeline *self, const FoveaFrameTime *frame) {
+  return self->encoded && !self->fresh && frame->dts == FOVEA_NO_TIME;
+}
+
 /* FALSE: the frame is to be dropped. Otherwise the offset is such that it does not go back. */
-static gboolean keep_rising(FoveaTimeline *self, gint64 time) {
+static gboolean keep_rising(FoveaTimeline *self, const FoveaFrameTime *frame, gint64 time) {
   gint64 out = time + self->offset;
+  if (may_be_reordered(self, frame) && self->last - out < LONGEST_REORDERING)
+    return TRUE;
   if (self->last == FOVEA_NO_TIME || (self->fresh ? out >= self->end : self->encoded ? out >= self->last : out > self->last))
     return TRUE;
   if (self->clocked && !self->encoded && self->end - out < SMALL_STEP_BACK)
@@ -73,7 +81,7 @@ static void remember(FoveaTimeline *self, const FoveaFrameTime *frame, gint64 ou
   gint64 step = self->fresh || self->last == FOVEA_NO_TIME ? 0 : out - self->last;
   if (step > 0 && !frame->resumed)
     self->interval = self->interval > 0 ? (self->interval * 7 + step) / 8 : step;
-  self->last = out;
+  self->last = MAX(self->last, out);
   self->end = MAX(self->end, MAX(out, frame->pts) + duration_of(self, frame));
   self->real_end = self->end;
   self->fresh = FALSE;
@@ -86,7 +94,7 @@ FoveaTimelineVerdict fovea_timeline_place(FoveaTimeline *self, FoveaFrameTime *f
     self->offset = first_offset(self, time, now);
   else
     catch_up(self, time, now);
-  if (!keep_rising(self, time) || time + self->offset > LAST_TIME)
+  if (!keep_rising(self, frame, time) || time + self->offset > LAST_TIME)
     return FOVEA_TIMELINE_DROP;
   gint64 out = time + self->offset;
   find_gap(self, frame, out);

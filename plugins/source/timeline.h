@@ -2,7 +2,8 @@
  *
  * An attempt's frames come with running times of its own. Live ones stamped by our clock (RTSP, V4L2) keep them; live ones with times of their sender's choosing
  * (HLS, RTMP, SRT) are shifted so that the first one happens now, and again when they have fallen behind; those of files follow on what came
- * before. In every case time does not go back: raw frames' presentation times rise strictly, of encoded ones the decoding times do.
+ * before. In every case time does not go back: raw frames' presentation times rise strictly, of encoded ones the decoding times do; where
+ * those are not told (RTP), presentation times step back within an attempt as B-frames have it.
  *
  * Plain arithmetic; ns, FOVEA_NO_TIME where there is none. Not thread-safe. */
 #ifndef FOVEA_SOURCE_TIMELINE_H

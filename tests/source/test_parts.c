@@ -144,6 +144,20 @@ static void substitutes_are_not_overtaken(void) {
   g_assert_cmpint(frame.gap, ==, 990 * MS); /* substitutes are not what was missing */
 }
 
+/* H.264 over RTP tells when pictures are shown, in the order in which they are decoded: I P B B P B B. */
+static void reordered_pictures_keep_their_times(void) {
+  const gint shown[] = {0, 120, 40, 80, 240, 160, 200, 360, 280, 320};
+  FoveaTimeline line = timeline(TRUE, TRUE);
+  FoveaFrameTime frame;
+  for (guint attempt = 0; attempt < 2; attempt++, fovea_timeline_begin(&line))
+    for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
+      gint time = 1000 + 5000 * (gint)attempt + shown[i];
+      g_assert_cmpint(put(&line, time, time + 200, &frame), ==, time);
+      g_assert_true(frame.discont == (i == 0));
+    }
+  g_assert_cmpint(put(&line, 100, 6800, &frame), >=, 6400); /* so far back is another time axis */
+}
+
 /* Whatever comes, time does not go back, and nothing overflows. */
 static void never_goes_back(void) {
   for (guint kind = 0; kind < 4; kind++) {
@@ -160,6 +174,8 @@ static void never_goes_back(void) {
         frame.pts = FOVEA_NO_TIME;
       if (g_test_rand_int_range(0, 20) == 0)
         fovea_timeline_begin(&line);
+      if (line.encoded)
+        frame.dts = frame.pts;
       if (fovea_timeline_place(&line, &frame, now) == FOVEA_TIMELINE_DROP)
         continue;
       g_assert_cmpint(frame.pts, >=, last);
@@ -222,6 +238,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/source/timeline/frames-of-our-clock-keep-their-times", frames_of_our_clock_keep_their_times);
   g_test_add_func("/source/timeline/frames-of-other-clocks-begin-now", frames_of_other_clocks_begin_now);
   g_test_add_func("/source/timeline/files-follow-on", files_follow_on);
+  g_test_add_func("/source/timeline/reordered-pictures-keep-their-times", reordered_pictures_keep_their_times);
   g_test_add_func("/source/timeline/substitutes-are-not-overtaken", substitutes_are_not_overtaken);
   g_test_add_func("/source/timeline/never-goes-back", never_goes_back);
   g_test_add_func("/source/placeholder/grey-is-made-in-any-format", grey_is_made_in_any_format);
