@@ -136,7 +136,7 @@ def test_tls_and_credentials(tmp):
         run(tmp, publish(server.port, ca, 'username=me', 'password-from=env:FOVEA_TEST_SECRET', scheme='https'), 5, name='basic', env=env)
         assert server.requests[-1][2]['Authorization'] == 'Basic ' + base64.b64encode(b'me:open:sesame').decode()
         before = len(server.requests)
-        text = run(tmp, publish(server.port, 'drain-timeout=500', scheme='https'), 5, name='distrust')
+        text = run(tmp, publish(server.port, 'drain-timeout=3000', scheme='https'), 5, name='distrust')
         assert len(server.requests) == before and 'certificate' in text, text
 
 

@@ -209,7 +209,7 @@ def test_network_that_comes_up_is_tried_at_once(tmp):
         return missing(*NEEDS, 'unshare', 'ip')
     if subprocess.run(['unshare', '-n', 'true'], capture_output=True).returncode:
         return 'no network namespaces for us here'
-    launch = ('gst-launch-1.0 -m videotestsrc is-live=true ! video/x-raw,width=16,height=16,framerate=50/1 ! '
+    launch = program('gst-launch-1.0') + (' -m videotestsrc is-live=true ! video/x-raw,width=16,height=16,framerate=50/1 ! '
               'foveapublish source=gate method=mqtt address=mqtt://127.0.0.1:1883 retry-min=600000 retry-max=600000 ! fakesink')
     conf = os.path.join(tmp, 'c.conf')
     with open(conf, 'w') as f:

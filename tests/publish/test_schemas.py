@@ -2,7 +2,7 @@
 import json
 import os
 
-from support import Process, missing
+from support import Process, missing, program
 import tap
 
 
@@ -29,7 +29,7 @@ def test_frames_and_events_follow_their_schemas(tmp):
     # The tiny model sees squares where the picture is bright.
     detector = ['file-path=' + out, 'include-empty=true', 'content=both', 'event-interval=200', 'event-timeout=100']
     for live, pattern in (('false', 'white'), ('true', 'blink')):
-        args = ['gst-launch-1.0', 'videotestsrc', 'is-live=' + live, 'num-buffers=30', 'pattern=' + pattern, '!', 'video/x-raw,format=NV12,width=64,height=48,framerate=30/1', '!',
+        args = [program('gst-launch-1.0'), 'videotestsrc', 'is-live=' + live, 'num-buffers=30', 'pattern=' + pattern, '!', 'video/x-raw,format=NV12,width=64,height=48,framerate=30/1', '!',
                 'foveadetect', 'device=cpu', 'threads=1', 'model=' + model, '!', 'foveapublish', 'append=true', 'source=gate "7"', *detector, '!', 'fakesink']
         with Process(args, os.path.join(tmp, 'log')) as p:
             assert p.child.wait(60) == 0, p.text()
