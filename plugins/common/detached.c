@@ -67,6 +67,26 @@ static void stop(GstElement *element, gpointer user) {
 
 void fovea_detached_play(FoveaDetached *self) { gst_element_call_async(self->element, play, g_atomic_rc_box_acquire(self), unref); }
 
+void fovea_detached_begin_stop(FoveaDetached *self, void (*stopped)(gpointer user), gpointer user) {
+  g_mutex_lock(&self->lock);
+  gboolean again = self->released;
+  if (!again) {
+    self->released = TRUE;
+    self->on_stopped = stopped;
+    self->user = user;
+  }
+  g_mutex_unlock(&self->lock);
+  if (!again)
+    gst_element_call_async(self->element, stop, g_atomic_rc_box_acquire(self), unref);
+}
+
+gboolean fovea_detached_is_stopped(FoveaDetached *self) {
+  g_mutex_lock(&self->lock);
+  gboolean stopped = self->stopped;
+  g_mutex_unlock(&self->lock);
+  return stopped;
+}
+
 gboolean fovea_detached_release(FoveaDetached **detached, gint64 deadline, void (*stopped)(gpointer user), gpointer user) {
   FoveaDetached *self = *detached;
   if (!self) {
@@ -75,12 +95,7 @@ gboolean fovea_detached_release(FoveaDetached **detached, gint64 deadline, void 
     return TRUE;
   }
   *detached = NULL;
-  g_mutex_lock(&self->lock);
-  self->released = TRUE;
-  self->on_stopped = stopped;
-  self->user = user;
-  g_mutex_unlock(&self->lock);
-  gst_element_call_async(self->element, stop, g_atomic_rc_box_acquire(self), unref);
+  fovea_detached_begin_stop(self, stopped, user);
   g_mutex_lock(&self->lock);
   while (!self->stopped && g_cond_wait_until(&self->changed, &self->lock, deadline)) {}
   gboolean done = self->stopped;

@@ -17,7 +17,10 @@ FoveaDetached *fovea_detached_new(GstElement *element, void (*before_stop)(GstEl
 GstElement *fovea_detached_element(const FoveaDetached *detached); /* borrowed */
 /* To PLAYING, elsewhere; a failure arrives as a message on the element's bus. */
 void fovea_detached_play(FoveaDetached *detached);
-/* To NULL, elsewhere. Frees and clears *detached, waiting for the stop at most until deadline (monotonic us); TRUE when it has stopped. stopped(user), unless NULL, is
+/* To NULL, elsewhere, without waiting; a second call does nothing. stopped as below. */
+void fovea_detached_begin_stop(FoveaDetached *detached, void (*stopped)(gpointer user), gpointer user);
+gboolean fovea_detached_is_stopped(FoveaDetached *detached);
+/* To NULL, elsewhere, where that was not begun yet (stopped is then not used). Frees and clears *detached, waiting for the stop at most until deadline (monotonic us); TRUE when it has stopped. stopped(user), unless NULL, is
  * called once it has, from any thread and possibly before this returns. Accepts a pointer to NULL, which has stopped. */
 gboolean fovea_detached_release(FoveaDetached **detached, gint64 deadline, void (*stopped)(gpointer user), gpointer user);
 
