@@ -119,7 +119,7 @@ def test_detect_completes_the_file_when_interrupted(tmp):
 
 def test_detect_refuses_in_one_sentence(tmp):
     rubbish, model = write(tmp + '/rubbish.mp4', 'rubbish\n' * 100), write(tmp + '/model.onnx', 'no model')
-    refuses(2, '--model is missing', 'detect', rubbish)
+    refuses(1, 'no model is given, and fovea-street, which comes with Fovea, is not in ' + tmp, 'detect', rubbish, FOVEA_MODEL_DIR=tmp, XDG_DATA_HOME=tmp)
     refuses(2, 'INPUT is missing', 'detect', '--model', model)
     refuses(2, '--threshold must be 0 to 1', 'detect', '--model', model, '--threshold', '2', rubbish)
     refuses(2, '--threshold must be 0 to 1', 'detect', '--model', model, '--threshold', 'nan', rubbish)
