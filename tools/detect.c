@@ -73,8 +73,11 @@ static int check_outputs(const FvDetectJob *job, gboolean picture) {
   for (guint i = 0; i < G_N_ELEMENTS(outputs) && result == FV_EXIT_OK; i++)
     if (outputs[i] != NULL && (same_file(outputs[i], job->input) || same_file(outputs[i], job->model)))
       result = fv_fail("detect", "'%s' would overwrite what is read", outputs[i]);
-  if (result == FV_EXIT_OK && job->output != NULL && job->json != NULL && strcmp(job->output, job->json) == 0)
-    result = fv_fail_usage("detect", "--output and --json name the same file");
+  static const char *const options[] = {"--output", "--json", "--sheet"};
+  for (guint i = 0; i < G_N_ELEMENTS(outputs); i++)
+    for (guint j = 0; j < i && result == FV_EXIT_OK; j++)
+      if (outputs[i] != NULL && outputs[j] != NULL && strcmp(outputs[i], outputs[j]) == 0)
+        result = fv_fail_usage("detect", "%s and %s name the same file", options[j], options[i]);
   return result;
 }
 

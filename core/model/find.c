@@ -20,7 +20,7 @@ static bool is_file(const char *path) {
 }
 
 /* Anything with a slash or an ending is a path. */
-static bool is_name(const char *name) { return !strchr(name, '/') && !strchr(name, '.') && strlen(name) < 128; }
+static bool is_name(const char *name) { return *name && !strchr(name, '/') && !strchr(name, '.') && strlen(name) < 128; }
 
 /* In the order in which they are searched; "" where there is none. */
 static void list_folders(char folders[FOLDERS][FOLDER_BYTES]) {
@@ -62,7 +62,7 @@ static int not_found(const char *name, bool given, char folders[FOLDERS][FOLDER_
 
 int fv_model_find(const char *name, char **ret_path, FvError *err) {
   char folders[FOLDERS][FOLDER_BYTES], *path = NULL;
-  bool given = name && *name;
+  bool given = name != NULL;
   if (!given) name = FV_DEFAULT_MODEL;
   if (given && (!is_name(name) || is_file(name))) {
     path = strdup(name);

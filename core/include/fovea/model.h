@@ -43,7 +43,7 @@ typedef struct FvModelParams {
 
 /* What opening a model by this name reads: a name without a slash and without an ending that is no file in the working directory is looked for, as NAME/NAME.fovea,
  * NAME.fovea, NAME/NAME.onnx or NAME.onnx, in $FOVEA_MODEL_DIR, $XDG_DATA_HOME/fovea/models (or ~/.local/share) and the installed share/fovea/models. Anything else is a path and
- * comes back as it is, whether it exists or not. NULL and "" stand for FV_DEFAULT_MODEL. *ret_path is malloc'ed. Errors: FV_ERR_IO, naming the folders. */
+ * comes back as it is, whether it exists or not. NULL stands for FV_DEFAULT_MODEL. *ret_path is malloc'ed. Errors: FV_ERR_IO, naming the folders. */
 FV_API int fv_model_find(const char *name, char **ret_path, FvError *err);
 
 /* Opens, verifies and parses a .fovea file, or parses an ONNX file; the first bytes tell which. name is a path, or what fv_model_find looks for. params may be NULL. On success *model is a new reference.
