@@ -270,6 +270,7 @@ def test_inspect_knows_a_real_detector(tmp):
     assert rc == 0, err
     info = json.loads(out)
     assert info['family'] == 'nanodet' and info['preprocess']['width'] == 320, info['family']
+    assert len(info['labels']) == info['classes'] == 80 and info['labels'][:3] == ['person', 'bicycle', 'car'] and info['score_activation'] == 'none'
     assert info['operators']['Conv'] == 73 and 300e6 < info['macs'] < 400e6
 
 
