@@ -1,10 +1,12 @@
 """The model and the clip that ship with Fovea, from outside: found by default, by name and where they are installed; and what scripts/quickstart runs. TAP on stdout."""
+import functools
 import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 import tap
@@ -31,10 +33,14 @@ def fovea(*args, **more):
     return run(FOVEA, *args, **more)
 
 
+@functools.lru_cache(None)
 def decodes():
-    """Skipped without a decoder for H.264: what is tested is not GStreamer's packaging."""
-    rc, _, err = fovea('detect', '--signature', 'off', '-q', CLIP)
-    return None if rc == 0 else 'the clip cannot be decoded here: ' + err.strip()
+    """Why tests are skipped where GStreamer has no decoder for H.264. Our parts are not in this pipeline: where they fail, tests do."""
+    with tempfile.NamedTemporaryFile('w', suffix='.yaml') as file:
+        file.write(f'version: 1\npipeline: [{{element: filesrc, properties: {{location: {CLIP}}}}}, {{element: decodebin}}, {{element: fakesink}}]\n')
+        file.flush()
+        rc, _, err = fovea('run', file.name)
+    return None if rc == 0 else 'the clip cannot be decoded here: ' + err.strip().splitlines()[-1]
 
 
 def table(out):
@@ -194,6 +200,8 @@ def test_elements_and_files_have_the_model_by_default(tmp):
                        f'cameras: {{gate: {{uri: {CLIP}, {camera}}}}}\noutputs: {{file: {{path: {tmp}/o.jsonl}}}}\n')
         rc, out, err = fovea('check', yaml, FOVEA_MODEL_DIR=SOURCE + '/models')
         assert rc == 0 and 'foveadetect name=detect' in out and err == '', (camera, err)
+        if camera == 'detect: {model: named}':
+            continue  # the same model, by another way
         rc, out, err = fovea('run', yaml, FOVEA_MODEL_DIR=SOURCE + '/models')
         assert rc == 0, err
         with open(tmp + '/o.jsonl') as file:
@@ -229,8 +237,9 @@ def test_quickstart_without_arguments(tmp):
     shutil.copy(CLIP, tmp + '/mine.mp4')
     rc, out, err = run(quickstart, '--built', BUILD, 'mine.mp4', cwd=tmp)
     assert rc == 0 and table(out) and 'AP50' not in out and os.path.exists(tmp + '/mine-boxes.png') and os.path.exists(tmp + '/mine-boxes.mp4'), (out, err)
-    rc, out, err = run(quickstart, '--built', BUILD, MODEL, 'mine.mp4', 'other.mkv', cwd=tmp)
-    assert rc == 0 and table(out) and os.path.exists(tmp + '/other.mkv') and os.path.exists(tmp + '/other.png'), (out, err)
+    os.rename(tmp + '/street-boxes.png', tmp + '/mine.png')
+    rc, out, err = run(quickstart, '--built', BUILD, MODEL, 'mine.png', 'other.jpg', cwd=tmp)
+    assert rc == 0 and 'mine.png: ' in out and os.path.exists(tmp + '/other.jpg'), (out, err)
 
 
 def test_quickstart_says_what_is_wrong(tmp):
