@@ -115,7 +115,7 @@ def test_unknown_commands_name_the_nearest(tmp):
 
 def test_wrong_options_are_usage_errors(tmp):
     refuses(2, 'unknown option --frob', 'infer', '--frob')
-    refuses(2, 'MODEL is missing', 'inspect')
+    refuses(2, 'MODEL is missing', 'infer')
     refuses(2, "'b.onnx' is one argument too many", 'bench', 'a.onnx', 'b.onnx')
     refuses(2, 'see fovea bench --help', 'bench', '--runs', 'many', 'a.onnx')
 
