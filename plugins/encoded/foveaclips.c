@@ -13,8 +13,8 @@
 #include "foveaclips.h"
 
 #include "clip.h"
+#include "door.h"
 #include "preroll.h"
-#include "paramsets.h"
 #include "trigger.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_clips_debug);
@@ -52,8 +52,7 @@ struct _GstFoveaClips {
   GMutex store_lock; /* of the store, while clips use it */
   FoveaClipStore store;
   FoveaTrigger *trigger;
-  GstCaps *caps;     /* streaming thread */
-  FoveaParamSets sets; /* streaming thread */
+  FoveaDoor door;    /* streaming thread */
 
   GMutex lock;       /* of all below */
   GCond idle;        /* a clip is done */
@@ -235,26 +234,37 @@ static void finish_all(GstFoveaClips *self) {
 
 /* --- stream ------------------------------------------------------------------------------------------------------ */
 
+static void take_frames(GstFoveaClips *self) {
+  FoveaFrame frame;
+  while (fovea_door_take(&self->door, &frame)) {
+    g_mutex_lock(&self->lock);
+    self->frames++;
+    if (fovea_preroll_append(&self->ring, &frame, self->door.caps))
+      advance(self);
+    else
+      self->undecodable++;
+    g_mutex_unlock(&self->lock);
+  }
+}
+
+static void take_the_rest(GstFoveaClips *self) {
+  fovea_door_settle(&self->door);
+  take_frames(self);
+}
+
 static gboolean set_caps(GstBaseSink *sink, GstCaps *caps) {
-  gst_caps_replace(&GST_FOVEA_CLIPS(sink)->caps, caps);
+  GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
+  take_the_rest(self);
+  fovea_door_set_caps(&self->door, caps);
   return TRUE;
 }
 
 static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
-  FoveaFrame frame;
-  if (!self->caps)
+  if (!self->door.caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (!fovea_frame_init(&frame, buffer, &sink->segment))
-    return GST_FLOW_OK;
-  fovea_param_sets_complete(&self->sets, &frame, self->caps);
-  g_mutex_lock(&self->lock);
-  self->frames++;
-  if (fovea_preroll_append(&self->ring, &frame, self->caps))
-    advance(self);
-  else
-    self->undecodable++;
-  g_mutex_unlock(&self->lock);
+  fovea_door_put(&self->door, buffer, &sink->segment);
+  take_frames(self);
   return GST_FLOW_OK;
 }
 
@@ -267,12 +277,15 @@ static void wait_for_disk(GstFoveaClips *self) {
 
 static gboolean event(GstBaseSink *sink, GstEvent *given) {
   GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_EOS)
+    take_the_rest(self);
   g_mutex_lock(&self->lock);
   if (GST_EVENT_TYPE(given) == GST_EVENT_EOS) {
     finish_all(self);
     wait_for_disk(self);
   }
   if (GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP) { /* times begin anew */
+    fovea_door_flush(&self->door);
     finish_all(self);
     fovea_preroll_clear(&self->ring);
   }
@@ -365,8 +378,7 @@ static gboolean stop(GstBaseSink *sink) {
   wait_for_disk(self);
   gboolean idle = self->writers == 0;
   g_mutex_unlock(&self->lock);
-  gst_clear_caps(&self->caps);
-  fovea_param_sets_clear(&self->sets);
+  fovea_door_clear(&self->door);
   if (idle)
     fovea_clip_store_clear(&self->store);
   return idle;

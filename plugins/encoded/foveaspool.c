@@ -16,7 +16,7 @@
 
 #include "child.h"
 #include "common/linkwatch.h"
-#include "paramsets.h"
+#include "door.h"
 #include "trigger.h"
 #include "uplink.h"
 
@@ -43,8 +43,7 @@ struct _GstFoveaSpool {
   FoveaUplink *uplink; /* while started */
   FoveaTrigger *trigger;
   FoveaLinkWatch *watch;
-  GstCaps *caps;       /* streaming thread */
-  FoveaParamSets sets; /* streaming thread */
+  FoveaDoor door;      /* streaming thread */
 };
 
 static guint trigger_signal;
@@ -95,26 +94,40 @@ static GType times_get_type(void) {
 
 /* --- stream ------------------------------------------------------------------------------------------------ */
 
+static void take_frames(GstFoveaSpool *self) {
+  FoveaFrame frame;
+  while (fovea_door_take(&self->door, &frame)) fovea_uplink_append(self->uplink, &frame, self->door.caps);
+}
+
+static void take_the_rest(GstFoveaSpool *self) {
+  fovea_door_settle(&self->door);
+  take_frames(self);
+}
+
 static gboolean set_caps(GstBaseSink *sink, GstCaps *caps) {
-  gst_caps_replace(&GST_FOVEA_SPOOL(sink)->caps, caps);
+  GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
+  take_the_rest(self);
+  fovea_door_set_caps(&self->door, caps);
   return TRUE;
 }
 
 static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
-  FoveaFrame frame;
-  if (!self->caps)
+  if (!self->door.caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (!fovea_frame_init(&frame, buffer, &sink->segment))
-    return GST_FLOW_OK;
-  fovea_param_sets_complete(&self->sets, &frame, self->caps);
-  fovea_uplink_append(self->uplink, &frame, self->caps);
+  fovea_door_put(&self->door, buffer, &sink->segment);
+  take_frames(self);
   return GST_FLOW_OK;
 }
 
 static gboolean event(GstBaseSink *sink, GstEvent *given) {
+  GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_EOS)
+    take_the_rest(self);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP)
+    fovea_door_flush(&self->door);
   if (GST_EVENT_TYPE(given) == GST_EVENT_EOS || GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP)
-    fovea_uplink_end_gop(GST_FOVEA_SPOOL(sink)->uplink);
+    fovea_uplink_end_gop(self->uplink);
   return GST_BASE_SINK_CLASS(gst_fovea_spool_parent_class)->event(sink, given);
 }
 
@@ -174,8 +187,7 @@ static gboolean stop(GstBaseSink *sink) {
   fovea_trigger_stop(trigger);
   fovea_link_watch_free(watch);
   fovea_uplink_stop(uplink);
-  gst_clear_caps(&self->caps);
-  fovea_param_sets_clear(&self->sets);
+  fovea_door_clear(&self->door);
   return TRUE;
 }
 

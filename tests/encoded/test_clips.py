@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tap
-from rig import AT_ONCE, FPS, Sender, decode, missing, source, stamps, wait_for
+from rig import AT_ONCE, B_FRAMES, FPS, UNTOLD, Sender, decode, missing, source, stamps, wait_for
 
 SENDER, FRAMES = sys.argv[1:3]
 ZERO = 3600  # where mpegtsmux begins
@@ -19,8 +19,8 @@ def missing_parts():
     return missing(SENDER, 'x264enc', 'mpegtsmux', 'mp4mux', 'h264parse', 'tsdemux', 'qtdemux')
 
 
-def clips(folder, properties, reference, **options):
-    return (f'{source(**options)} ! h264parse ! tee name=t t. ! queue ! foveaclips name=clips location={folder}/{{source}}-%Y%m%d-%H%M%S.mp4 source="gate/1" {properties} '
+def clips(folder, properties, reference, between='', **options):
+    return (f'{source(**options)} ! h264parse ! {between}tee name=t t. ! queue ! foveaclips name=clips location={folder}/{{source}}-%Y%m%d-%H%M%S.mp4 source="gate/1" {properties} '
             f't. ! queue ! h264parse config-interval=-1 ! mpegtsmux ! filesink location={reference} {AT_ONCE}')
 
 
@@ -80,12 +80,26 @@ def test_exact(tmp):
     assert sender.number('clips') == 1 and sender.number('failed') == 0, sender.stats
 
 
+def check_reordered(tmp, begin, end, between, more=B_FRAMES):
+    run(tmp, f'pre-roll={round((3 - begin) * 1000)} post-roll={round((end - 3) * 1000)}', [3], between=between, more=more, frames=6 * FPS)
+    (path,) = files(tmp)
+    got, wanted = content(path, 2 / FPS), expected(reference(tmp), begin, end)
+    assert got[:len(wanted)] == wanted and len(got) <= len(wanted) + 3, (len(got), len(wanted))
+
+
 def test_reordered_frames(tmp):
     """With B-frames too, all pictures of the window are there and decode."""
-    run(tmp, 'pre-roll=1500 post-roll=1000', [4.1], more='tune=0 bframes=2 b-adapt=false rc-lookahead=5 sync-lookahead=0')
-    (path,) = files(tmp)
-    got, wanted = content(path, 2 / FPS), expected(reference(tmp), 2.6, 5.1)
-    assert got[:len(wanted)] == wanted and len(got) <= len(wanted) + 3, (len(got), len(wanted))
+    check_reordered(tmp, 1.5, 4, '')
+
+
+def test_reordered_frames_without_decoding_times(tmp):
+    """As RTP delivers them: none is lost, and all are shown at their time."""
+    check_reordered(tmp, 1.5, 4, UNTOLD)
+
+
+def test_reordered_frames_from_the_first_on(tmp):
+    """Nothing is known of the stream then; the encoder begins without B-frames and is soon free to choose."""
+    check_reordered(tmp, 0.5, 3.5, UNTOLD, B_FRAMES + ' b-adapt=true bframes=3')
 
 
 def test_events_that_overlap(tmp):
