@@ -84,6 +84,9 @@ def test_slow_then_full(tmp):
     check_slow(tmp, 10, 2000, lambda: receiver.tell('rate 25000'), lambda: receiver.tell('rate 0'), receiver, sender)
 
 
+test_slow_then_full.alone = True  # measures latencies
+
+
 def test_stopped_receiver(tmp):
     """Its sockets stay open and take nothing: the child is let go, and what the kernels had taken is sent again."""
     receiver = Receiver(tmp + '/in')
@@ -239,4 +242,4 @@ if __name__ == '__main__':
     if reason:
         print(f'1..0 # SKIP {reason}')
     else:
-        tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]})
+        tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]}, at_once=5)
