@@ -69,6 +69,18 @@ static void json_values(FvJson *json, const Inspection *it, bool input) {
   fv_json_close(json, ']');
 }
 
+static const char *activation_name(FvActivationKind kind) {
+  static const char *const names[] = {"none", "sigmoid", "softmax"};
+  return names[kind];
+}
+
+static void json_labels(FvJson *json, const FvDescription *description) {
+  char scratch[32];
+  fv_json_open(json, "labels", '[');
+  for (int label = 0; label < description->class_count; label++) fv_json_string(json, NULL, fv_description_label(description, label, scratch));
+  fv_json_close(json, ']');
+}
+
 static void json_description(FvJson *json, const FvModel *model) {
   const FvDescription *description = fv_model_description(model);
   const FvPreprocess *pre = &description->preprocess;
@@ -79,6 +91,8 @@ static void json_description(FvJson *json, const FvModel *model) {
   }
   fv_json_string(json, "description_source", description->source);
   fv_json_int(json, "classes", description->class_count);
+  json_labels(json, description);
+  fv_json_string(json, "score_activation", activation_name(description->head.score_activation));
   fv_json_number(json, "threshold", description->threshold, 4);
   fv_json_number(json, "iou_threshold", description->iou_threshold, 4);
   fv_json_open(json, "preprocess", '{');
