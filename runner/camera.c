@@ -192,10 +192,22 @@ static void on_error(FvCamera *self, GstMessage *message) {
   g_free(sentence);
 }
 
+/* Of which output it speaks, where it is one's. */
+static void tell_about(FvCamera *self, const char *element, const char *sentence) {
+  gboolean output = g_str_has_prefix(element, FV_OUTPUT_NAME_PREFIX);
+  char *notice = g_strdup_printf("%s%s%s", output ? element + strlen(FV_OUTPUT_NAME_PREFIX) : "", output ? ": " : "", sentence);
+  self->events.on_notice(self, notice, self->events.user);
+  g_free(notice);
+}
+
+/* What people should know; the messages in which elements tell programs the same, those of links apart, are none of ours. */
 static void on_warning(FvCamera *self, GstMessage *message) {
   GError *error = NULL;
+  const GstStructure *details = NULL;
   gst_message_parse_warning(message, &error, NULL);
-  if (g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstFovea")) self->events.on_notice(self, error->message, self->events.user);
+  gst_message_parse_warning_details(message, &details);
+  gboolean ours = g_str_has_prefix(G_OBJECT_TYPE_NAME(GST_MESSAGE_SRC(message)), "GstFovea"), told = details != NULL && gst_structure_has_field(details, FOVEA_TOLD_FIELD);
+  if (ours && !told) tell_about(self, GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), error->message);
   g_error_free(error);
 }
 
@@ -234,13 +246,6 @@ static void on_source_link(FvCamera *self, const GstStructure *news, const char 
   g_free(text);
 }
 
-static void tell_about(FvCamera *self, const char *element, const char *sentence) {
-  const char *name = g_str_has_prefix(element, FV_OUTPUT_NAME_PREFIX) ? element + strlen(FV_OUTPUT_NAME_PREFIX) : element;
-  char *notice = g_strdup_printf("%s: %s", name, sentence);
-  self->events.on_notice(self, notice, self->events.user);
-  g_free(notice);
-}
-
 static void on_link(FvCamera *self, GstMessage *message) {
   const GstStructure *news = gst_message_get_structure(message);
   const char *state = gst_structure_get_string(news, "state"), *name = GST_OBJECT_NAME(GST_MESSAGE_SRC(message));
@@ -259,16 +264,6 @@ static void on_link(FvCamera *self, GstMessage *message) {
   tell_about(self, name, sentence);
   g_free(sentence);
   g_free(text);
-}
-
-/* Elements say what they lose, and why, with a reason. */
-static void on_element_message(FvCamera *self, GstMessage *message) {
-  const GstStructure *news = gst_message_get_structure(message);
-  const char *reason = news != NULL ? gst_structure_get_string(news, "reason") : NULL;
-  if (gst_message_has_name(message, FOVEA_LINK_MESSAGE))
-    on_link(self, message);
-  else if (reason != NULL && *reason != '\0' && g_str_has_prefix(gst_structure_get_name(news), "fovea-"))
-    tell_about(self, GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), reason);
 }
 
 static void on_state_changed(FvCamera *self, GstMessage *message) {
@@ -295,7 +290,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   switch (GST_MESSAGE_TYPE(message)) {
   case GST_MESSAGE_ELEMENT:
     if (self->missing == NULL) self->missing = fv_missing_plugin(message);
-    on_element_message(self, message);
+    if (gst_message_has_name(message, FOVEA_LINK_MESSAGE)) on_link(self, message);
     break;
   case GST_MESSAGE_STATE_CHANGED: on_state_changed(self, message); break;
   case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(fv_attempt_pipeline(self->running))); break;

@@ -18,6 +18,8 @@ GType fovea_link_state_get_type(void);
 const gchar *fovea_link_state_nick(FoveaLinkState state); /* "offline", … */
 
 #define FOVEA_LINK_MESSAGE "fovea-link-state"
+/* Among the details of a warning: the name of the message that told the same, for whoever reads both. */
+#define FOVEA_TOLD_FIELD "told-by"
 /* Posts an element message named FOVEA_LINK_MESSAGE: "state" (string), "target" (string, an address without secrets), "reason" (string, may be ""), "retry-in-ms"
  * (uint, 0 when no attempt is due), "attempt" (uint, failures in a row). Any thread, without the element's locks. */
 void fovea_link_state_post(GstElement *element, FoveaLinkState state, const gchar *target, const gchar *reason, guint retry_in_ms, guint attempt);

@@ -13,8 +13,8 @@
 #include "foveaclips.h"
 
 #include "clip.h"
+#include "door.h"
 #include "preroll.h"
-#include "paramsets.h"
 #include "trigger.h"
 
 GST_DEBUG_CATEGORY_STATIC(fovea_clips_debug);
@@ -30,8 +30,8 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE("sink", GST_
 #define WARNING_US (10 * G_USEC_PER_SEC)
 
 enum {
-  PROP_0, PROP_LOCATION, PROP_SOURCE, PROP_PRE_ROLL, PROP_POST_ROLL, PROP_MAX_DURATION, PROP_MAX_BYTES, PROP_MAX_AGE, PROP_RING_BYTES, PROP_TRIGGER_ELEMENT,
-  PROP_TRIGGER_LABELS, PROP_TRIGGER_CONFIDENCE, PROP_TRIGGER_DELAY, PROP_STATS,
+  PROP_0, PROP_LOCATION, PROP_SOURCE, PROP_PRE_ROLL, PROP_POST_ROLL, PROP_MAX_DURATION, PROP_MAX_BYTES, PROP_MAX_AGE, PROP_RING_BYTES, PROP_TRIGGER,
+  PROP_STATS = PROP_TRIGGER + FOVEA_TRIGGER_PROPERTIES,
 };
 
 typedef struct Window {
@@ -44,7 +44,7 @@ struct _GstFoveaClips {
 
   /* object lock */
   gchar *location, *source;
-  guint pre_roll, post_roll, max_duration, trigger_delay; /* ms */
+  guint pre_roll, post_roll, max_duration; /* ms */
   guint64 max_bytes, ring_bytes;
   guint max_age;
   FoveaTriggerFilter filter;
@@ -52,8 +52,7 @@ struct _GstFoveaClips {
   GMutex store_lock; /* of the store, while clips use it */
   FoveaClipStore store;
   FoveaTrigger *trigger;
-  GstCaps *caps;     /* streaming thread */
-  FoveaParamSets sets; /* streaming thread */
+  FoveaDoor door;    /* streaming thread */
 
   GMutex lock;       /* of all below */
   GCond idle;        /* a clip is done */
@@ -70,7 +69,7 @@ struct _GstFoveaClips {
   gchar *last_location, *last_error;
 };
 
-static guint trigger_signal, clip_signal;
+static guint clip_signal;
 
 G_DEFINE_TYPE_WITH_CODE(GstFoveaClips, gst_fovea_clips, GST_TYPE_BASE_SINK, GST_DEBUG_CATEGORY_INIT(fovea_clips_debug, "foveaclips", 0, "clips of events"))
 GST_ELEMENT_REGISTER_DEFINE(foveaclips, "foveaclips", GST_RANK_NONE, GST_TYPE_FOVEA_CLIPS)
@@ -235,26 +234,37 @@ static void finish_all(GstFoveaClips *self) {
 
 /* --- stream ------------------------------------------------------------------------------------------------------ */
 
+static void take_frames(GstFoveaClips *self) {
+  FoveaFrame frame;
+  while (fovea_door_take(&self->door, &frame)) {
+    g_mutex_lock(&self->lock);
+    self->frames++;
+    if (fovea_preroll_append(&self->ring, &frame, self->door.caps))
+      advance(self);
+    else
+      self->undecodable++;
+    g_mutex_unlock(&self->lock);
+  }
+}
+
+static void take_the_rest(GstFoveaClips *self) {
+  fovea_door_settle(&self->door);
+  take_frames(self);
+}
+
 static gboolean set_caps(GstBaseSink *sink, GstCaps *caps) {
-  gst_caps_replace(&GST_FOVEA_CLIPS(sink)->caps, caps);
+  GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
+  take_the_rest(self);
+  fovea_door_set_caps(&self->door, caps);
   return TRUE;
 }
 
 static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
-  FoveaFrame frame;
-  if (!self->caps)
+  if (!self->door.caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (!fovea_frame_init(&frame, buffer, &sink->segment))
-    return GST_FLOW_OK;
-  fovea_param_sets_complete(&self->sets, &frame, self->caps);
-  g_mutex_lock(&self->lock);
-  self->frames++;
-  if (fovea_preroll_append(&self->ring, &frame, self->caps))
-    advance(self);
-  else
-    self->undecodable++;
-  g_mutex_unlock(&self->lock);
+  fovea_door_put(&self->door, buffer, &sink->segment);
+  take_frames(self);
   return GST_FLOW_OK;
 }
 
@@ -267,12 +277,15 @@ static void wait_for_disk(GstFoveaClips *self) {
 
 static gboolean event(GstBaseSink *sink, GstEvent *given) {
   GstFoveaClips *self = GST_FOVEA_CLIPS(sink);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_EOS)
+    take_the_rest(self);
   g_mutex_lock(&self->lock);
   if (GST_EVENT_TYPE(given) == GST_EVENT_EOS) {
     finish_all(self);
     wait_for_disk(self);
   }
   if (GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP) { /* times begin anew */
+    fovea_door_flush(&self->door);
     finish_all(self);
     fovea_preroll_clear(&self->ring);
   }
@@ -326,7 +339,7 @@ static void begin_run(GstFoveaClips *self) {
   self->pre = ns(self->pre_roll);
   self->post = ns(self->post_roll);
   self->longest = self->max_duration ? ns(self->max_duration) : G_MAXINT64;
-  self->delay = ns(self->trigger_delay);
+  self->delay = ns(self->filter.delay);
   self->ring = (FoveaPreroll){.span = self->pre + self->delay + SLACK, .max_bytes = self->ring_bytes, .newest = FOVEA_NO_TIME};
   self->frames = self->undecodable = self->triggers = self->merged = self->missed = self->clips = self->incomplete = self->failed = self->bytes = 0;
   self->started = TRUE;
@@ -340,14 +353,13 @@ static gboolean start(GstBaseSink *sink) {
     return FALSE;
   begin_run(self);
   GST_OBJECT_LOCK(self);
-  FoveaTriggerFilter filter = {g_strdup(self->filter.element), g_strdup(self->filter.labels), self->filter.confidence};
+  FoveaTriggerFilter filter = fovea_trigger_filter_copy(&self->filter);
   GST_OBJECT_UNLOCK(self);
   FoveaTrigger *trigger = fovea_trigger_start(GST_ELEMENT(self), &filter, on_trigger, self);
   g_mutex_lock(&self->lock);
   self->trigger = trigger;
   g_mutex_unlock(&self->lock);
-  g_free(filter.element);
-  g_free(filter.labels);
+  fovea_trigger_filter_clear(&filter);
   return TRUE;
 }
 
@@ -365,8 +377,7 @@ static gboolean stop(GstBaseSink *sink) {
   wait_for_disk(self);
   gboolean idle = self->writers == 0;
   g_mutex_unlock(&self->lock);
-  gst_clear_caps(&self->caps);
-  fovea_param_sets_clear(&self->sets);
+  fovea_door_clear(&self->door);
   if (idle)
     fovea_clip_store_clear(&self->store);
   return idle;
@@ -396,11 +407,9 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_MAX_BYTES: self->max_bytes = g_value_get_uint64(value); break;
     case PROP_MAX_AGE: self->max_age = g_value_get_uint(value); break;
     case PROP_RING_BYTES: self->ring_bytes = g_value_get_uint64(value); break;
-    case PROP_TRIGGER_ELEMENT: take_text(&self->filter.element, value); break;
-    case PROP_TRIGGER_LABELS: take_text(&self->filter.labels, value); break;
-    case PROP_TRIGGER_CONFIDENCE: self->filter.confidence = g_value_get_double(value); break;
-    case PROP_TRIGGER_DELAY: self->trigger_delay = g_value_get_uint(value); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    default:
+      if (!fovea_trigger_set_property(&self->filter, id - PROP_TRIGGER, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
 }
@@ -438,11 +447,9 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_MAX_BYTES: g_value_set_uint64(value, self->max_bytes); break;
     case PROP_MAX_AGE: g_value_set_uint(value, self->max_age); break;
     case PROP_RING_BYTES: g_value_set_uint64(value, self->ring_bytes); break;
-    case PROP_TRIGGER_ELEMENT: g_value_set_string(value, self->filter.element); break;
-    case PROP_TRIGGER_LABELS: g_value_set_string(value, self->filter.labels); break;
-    case PROP_TRIGGER_CONFIDENCE: g_value_set_double(value, self->filter.confidence); break;
-    case PROP_TRIGGER_DELAY: g_value_set_uint(value, self->trigger_delay); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    default:
+      if (!fovea_trigger_get_property(&self->filter, id - PROP_TRIGGER, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
 }
@@ -452,8 +459,7 @@ static void finalize(GObject *object) {
   fovea_clip_store_clear(&self->store);
   g_free(self->location);
   g_free(self->source);
-  g_free(self->filter.element);
-  g_free(self->filter.labels);
+  fovea_trigger_filter_clear(&self->filter);
   g_free(self->last_location);
   g_free(self->last_error);
   g_mutex_clear(&self->store_lock);
@@ -470,7 +476,7 @@ static void gst_fovea_clips_init(GstFoveaClips *self) {
   self->max_duration = 120000;
   self->max_bytes = G_GUINT64_CONSTANT(1) << 30;
   self->ring_bytes = 64 << 20;
-  self->trigger_delay = 1000;
+  self->filter.delay = FOVEA_TRIGGER_DELAY;
   g_mutex_init(&self->store_lock);
   g_mutex_init(&self->lock);
   g_cond_init(&self->idle);
@@ -504,12 +510,8 @@ static void install_properties(GObjectClass *class) {
   g_object_class_install_property(class, PROP_RING_BYTES,
                                   g_param_spec_uint64("ring-bytes", "Ring bytes", "Memory for the video before an event, whatever pre-roll says (bytes)", 1 << 20,
                                                       G_GUINT64_CONSTANT(1) << 34, 64 << 20, READY));
-  install_text(class, PROP_TRIGGER_ELEMENT, "trigger-element", "Trigger element",
-               "Name of an element of the same pipeline, a foveadetect for one: frames with objects that leave it are events", NULL);
-  install_text(class, PROP_TRIGGER_LABELS, "trigger-labels", "Trigger labels", "Only these, with commas between them; unset: any", NULL);
-  g_object_class_install_property(class, PROP_TRIGGER_CONFIDENCE,
-                                  g_param_spec_double("trigger-confidence", "Trigger confidence", "Only objects of at least this confidence", 0, 1, 0, READY));
-  install_ms(class, PROP_TRIGGER_DELAY, "trigger-delay", "Trigger delay", "A clip stays open so much longer, for detections that come later than the video and make it longer (ms)", 1000);
+  fovea_trigger_install_properties(class, PROP_TRIGGER, "Name of an element of the same pipeline, a foveadetect for one: frames with objects that leave it are events",
+                                   "A clip stays open so much longer, for detections that come later than the video and make it longer (ms)");
   g_object_class_install_property(class, PROP_STATS,
                                   g_param_spec_boxed("stats", "Statistics", "Events, clips written, incomplete and lost, the ring; since the start", GST_TYPE_STRUCTURE,
                                                      G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
@@ -528,8 +530,7 @@ static void gst_fovea_clips_class_init(GstFoveaClipsClass *klass) {
   sink_class->event = event;
   sink_class->start = start;
   sink_class->stop = stop;
-  trigger_signal = g_signal_new_class_handler("trigger", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION, G_CALLBACK(trigger), NULL, NULL, NULL, G_TYPE_NONE, 2,
-                                              G_TYPE_UINT64, G_TYPE_STRING);
+  fovea_trigger_install_signal(object_class, G_CALLBACK(trigger));
   /* location, start and duration (running time, ns), label; from a thread of the clip's */
   clip_signal = g_signal_new(CLIP_MESSAGE, G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4, G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64,
                              G_TYPE_STRING);

@@ -16,7 +16,7 @@
 
 #include "child.h"
 #include "common/linkwatch.h"
-#include "paramsets.h"
+#include "door.h"
 #include "trigger.h"
 #include "uplink.h"
 
@@ -28,8 +28,8 @@ static GstStaticPadTemplate sink_template =
 
 enum {
   PROP_0, PROP_SINK, PROP_REPLAY_SINK, PROP_SPOOL, PROP_SPOOL_BYTES, PROP_SPOOL_AGE, PROP_SPOOL_POLICY, PROP_SPOOL_ORDER, PROP_REPLAY_RATE, PROP_LIVE_LATENCY,
-  PROP_RETRY_MIN, PROP_RETRY_MAX, PROP_CONFIRM_AFTER, PROP_STALL_TIMEOUT, PROP_DRAIN_TIMEOUT, PROP_QUEUE_BYTES, PROP_TIMESTAMPS, PROP_TRIGGER_ELEMENT,
-  PROP_TRIGGER_LABELS, PROP_TRIGGER_CONFIDENCE, PROP_TRIGGER_DELAY, PROP_STATE, PROP_STATS,
+  PROP_RETRY_MIN, PROP_RETRY_MAX, PROP_CONFIRM_AFTER, PROP_STALL_TIMEOUT, PROP_DRAIN_TIMEOUT, PROP_QUEUE_BYTES, PROP_TIMESTAMPS, PROP_TRIGGER,
+  PROP_STATE = PROP_TRIGGER + FOVEA_TRIGGER_PROPERTIES, PROP_STATS,
 };
 
 struct _GstFoveaSpool {
@@ -43,11 +43,8 @@ struct _GstFoveaSpool {
   FoveaUplink *uplink; /* while started */
   FoveaTrigger *trigger;
   FoveaLinkWatch *watch;
-  GstCaps *caps;       /* streaming thread */
-  FoveaParamSets sets; /* streaming thread */
+  FoveaDoor door;      /* streaming thread */
 };
-
-static guint trigger_signal;
 
 G_DEFINE_TYPE_WITH_CODE(GstFoveaSpool, gst_fovea_spool, GST_TYPE_BASE_SINK,
                         GST_DEBUG_CATEGORY_INIT(fovea_spool_debug, "foveaspool", 0, "encoded video over a link that comes and goes"))
@@ -95,26 +92,40 @@ static GType times_get_type(void) {
 
 /* --- stream ------------------------------------------------------------------------------------------------ */
 
+static void take_frames(GstFoveaSpool *self) {
+  FoveaFrame frame;
+  while (fovea_door_take(&self->door, &frame)) fovea_uplink_append(self->uplink, &frame, self->door.caps);
+}
+
+static void take_the_rest(GstFoveaSpool *self) {
+  fovea_door_settle(&self->door);
+  take_frames(self);
+}
+
 static gboolean set_caps(GstBaseSink *sink, GstCaps *caps) {
-  gst_caps_replace(&GST_FOVEA_SPOOL(sink)->caps, caps);
+  GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
+  take_the_rest(self);
+  fovea_door_set_caps(&self->door, caps);
   return TRUE;
 }
 
 static GstFlowReturn render(GstBaseSink *sink, GstBuffer *buffer) {
   GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
-  FoveaFrame frame;
-  if (!self->caps)
+  if (!self->door.caps)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (!fovea_frame_init(&frame, buffer, &sink->segment))
-    return GST_FLOW_OK;
-  fovea_param_sets_complete(&self->sets, &frame, self->caps);
-  fovea_uplink_append(self->uplink, &frame, self->caps);
+  fovea_door_put(&self->door, buffer, &sink->segment);
+  take_frames(self);
   return GST_FLOW_OK;
 }
 
 static gboolean event(GstBaseSink *sink, GstEvent *given) {
+  GstFoveaSpool *self = GST_FOVEA_SPOOL(sink);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_EOS)
+    take_the_rest(self);
+  if (GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP)
+    fovea_door_flush(&self->door);
   if (GST_EVENT_TYPE(given) == GST_EVENT_EOS || GST_EVENT_TYPE(given) == GST_EVENT_FLUSH_STOP)
-    fovea_uplink_end_gop(GST_FOVEA_SPOOL(sink)->uplink);
+    fovea_uplink_end_gop(self->uplink);
   return GST_BASE_SINK_CLASS(gst_fovea_spool_parent_class)->event(sink, given);
 }
 
@@ -137,7 +148,8 @@ static FoveaUplinkParams copy_params(GstFoveaSpool *self, FoveaTriggerFilter *fi
   params.sink = g_strdup(params.sink);
   params.replay_sink = g_strdup(params.replay_sink);
   params.spool = g_strdup(params.spool);
-  *filter = (FoveaTriggerFilter){g_strdup(self->filter.element), g_strdup(self->filter.labels), self->filter.confidence};
+  *filter = fovea_trigger_filter_copy(&self->filter);
+  params.trigger_delay = filter->delay;
   GST_OBJECT_UNLOCK(self);
   return params;
 }
@@ -159,8 +171,7 @@ static gboolean start(GstBaseSink *sink) {
     g_mutex_unlock(&self->lock);
   }
   fovea_uplink_params_clear(&params);
-  g_free(filter.element);
-  g_free(filter.labels);
+  fovea_trigger_filter_clear(&filter);
   return right;
 }
 
@@ -174,8 +185,7 @@ static gboolean stop(GstBaseSink *sink) {
   fovea_trigger_stop(trigger);
   fovea_link_watch_free(watch);
   fovea_uplink_stop(uplink);
-  gst_clear_caps(&self->caps);
-  fovea_param_sets_clear(&self->sets);
+  fovea_door_clear(&self->door);
   return TRUE;
 }
 
@@ -214,11 +224,9 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     case PROP_DRAIN_TIMEOUT: params->drain_timeout = g_value_get_uint(value); break;
     case PROP_QUEUE_BYTES: params->queue_bytes = g_value_get_uint64(value); break;
     case PROP_TIMESTAMPS: params->times = (FoveaUplinkTimes)g_value_get_enum(value); break;
-    case PROP_TRIGGER_ELEMENT: take_text(&self->filter.element, value); break;
-    case PROP_TRIGGER_LABELS: take_text(&self->filter.labels, value); break;
-    case PROP_TRIGGER_CONFIDENCE: self->filter.confidence = g_value_get_double(value); break;
-    case PROP_TRIGGER_DELAY: params->trigger_delay = g_value_get_uint(value); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    default:
+      if (!fovea_trigger_set_property(&self->filter, id - PROP_TRIGGER, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
 }
@@ -290,11 +298,9 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
     case PROP_DRAIN_TIMEOUT: g_value_set_uint(value, params->drain_timeout); break;
     case PROP_QUEUE_BYTES: g_value_set_uint64(value, params->queue_bytes); break;
     case PROP_TIMESTAMPS: g_value_set_enum(value, (gint)params->times); break;
-    case PROP_TRIGGER_ELEMENT: g_value_set_string(value, self->filter.element); break;
-    case PROP_TRIGGER_LABELS: g_value_set_string(value, self->filter.labels); break;
-    case PROP_TRIGGER_CONFIDENCE: g_value_set_double(value, self->filter.confidence); break;
-    case PROP_TRIGGER_DELAY: g_value_set_uint(value, params->trigger_delay); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    default:
+      if (!fovea_trigger_get_property(&self->filter, id - PROP_TRIGGER, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
 }
@@ -302,15 +308,15 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
 static void finalize(GObject *object) {
   GstFoveaSpool *self = GST_FOVEA_SPOOL(object);
   fovea_uplink_params_clear(&self->params);
-  g_free(self->filter.element);
-  g_free(self->filter.labels);
+  fovea_trigger_filter_clear(&self->filter);
   g_mutex_clear(&self->lock);
   G_OBJECT_CLASS(gst_fovea_spool_parent_class)->finalize(object);
 }
 
 static void gst_fovea_spool_init(GstFoveaSpool *self) {
   self->params = (FoveaUplinkParams){.spool_bytes = G_GINT64_CONSTANT(1) << 30, .live_latency = 2000, .retry_min = 500, .retry_max = 30000, .confirm_after = 2000,
-                                     .stall_timeout = 10000, .drain_timeout = 3000, .trigger_delay = 1000, .queue_bytes = 64 << 20};
+                                     .stall_timeout = 10000, .drain_timeout = 3000, .queue_bytes = 64 << 20};
+  self->filter.delay = FOVEA_TRIGGER_DELAY;
   g_mutex_init(&self->lock);
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
   gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE); /* the pipeline starts without video and without network */
@@ -355,13 +361,7 @@ static void install_spool_properties(GObjectClass *class) {
                                   g_param_spec_uint64("replay-rate", "Replay rate", "Kept video is sent at most so fast (bytes/s; 0: no limit)", 0, G_GUINT64_CONSTANT(1) << 40, 0, READY));
 }
 
-static void install_trigger_properties(GObjectClass *class) {
-  install_text(class, PROP_TRIGGER_ELEMENT, "trigger-element", "Trigger element",
-               "Name of an element of the same pipeline, a foveadetect for one: where frames with objects leave it, the GOP of that time is kept with priority");
-  install_text(class, PROP_TRIGGER_LABELS, "trigger-labels", "Trigger labels", "Only these, with commas between them; unset: any");
-  g_object_class_install_property(class, PROP_TRIGGER_CONFIDENCE,
-                                  g_param_spec_double("trigger-confidence", "Trigger confidence", "Only objects of at least this confidence", 0, 1, 0, READY));
-  install_ms(class, PROP_TRIGGER_DELAY, "trigger-delay", "Trigger delay", "Detections may come so much later than the encoded video (ms)", 0, 1000);
+static void install_news_properties(GObjectClass *class) {
   g_object_class_install_property(class, PROP_STATE,
                                   g_param_spec_enum("state", "State", "Of the live link", FOVEA_TYPE_LINK_STATE, FOVEA_LINK_OFFLINE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   g_object_class_install_property(class, PROP_STATS,
@@ -378,14 +378,16 @@ static void gst_fovea_spool_class_init(GstFoveaSpoolClass *klass) {
   object_class->finalize = finalize;
   install_link_properties(object_class);
   install_spool_properties(object_class);
-  install_trigger_properties(object_class);
+  fovea_trigger_install_properties(object_class, PROP_TRIGGER,
+                                   "Name of an element of the same pipeline, a foveadetect for one: where frames with objects leave it, the GOP of that time is kept with priority",
+                                   "Detections may come so much later than the encoded video (ms)");
+  install_news_properties(object_class);
   sink_class->set_caps = set_caps;
   sink_class->render = render;
   sink_class->event = event;
   sink_class->start = start;
   sink_class->stop = stop;
-  trigger_signal = g_signal_new_class_handler("trigger", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION, G_CALLBACK(trigger), NULL, NULL, NULL, G_TYPE_NONE, 2,
-                                              G_TYPE_UINT64, G_TYPE_STRING);
+  fovea_trigger_install_signal(object_class, G_CALLBACK(trigger));
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_set_static_metadata(element_class, "Fovea uplink with a spool", "Sink/Network/Video", "Sends encoded video over a link that comes and goes, and keeps it meanwhile", "Fovea");
   gst_type_mark_as_plugin_api(POLICY_TYPE, 0);

@@ -6,7 +6,6 @@
 #define HEAD_BYTES 48
 #define FRAME_BYTES 32
 #define FLAG_CUT 1u
-#define LATEST (G_MAXINT64 / 4) /* beyond any time a stream has, and safe to add to */
 
 static const struct { GstBufferFlags buffer; guint32 stored; } flag_map[] = {
   {GST_BUFFER_FLAG_DELTA_UNIT, 1}, {GST_BUFFER_FLAG_DISCONT, 2}, {GST_BUFFER_FLAG_CORRUPTED, 4}, {GST_BUFFER_FLAG_DROPPABLE, 8},
@@ -15,20 +14,10 @@ static const struct { GstBufferFlags buffer; guint32 stored; } flag_map[] = {
 
 /* ---- frames ---- */
 
-static gint64 running_time(const GstSegment *segment, GstClockTime time) {
-  guint64 running;
-  if (!GST_CLOCK_TIME_IS_VALID(time))
-    return FOVEA_NO_TIME;
-  gint sign = gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &running);
-  return sign == 0 || running > LATEST ? FOVEA_NO_TIME : sign * (gint64)running;
-}
-
 gboolean fovea_frame_init(FoveaFrame *frame, GstBuffer *buffer, const GstSegment *segment) {
   *frame = (FoveaFrame){.pts = FOVEA_NO_TIME, .dts = FOVEA_NO_TIME};
-  if (segment->format != GST_FORMAT_TIME)
-    return FALSE;
-  frame->pts = running_time(segment, GST_BUFFER_PTS(buffer));
-  frame->dts = running_time(segment, GST_BUFFER_DTS(buffer));
+  frame->pts = fovea_running_time(segment, GST_BUFFER_PTS(buffer));
+  frame->dts = fovea_running_time(segment, GST_BUFFER_DTS(buffer));
   if (fovea_frame_time(frame) == FOVEA_NO_TIME)
     return FALSE;
   frame->buffer = gst_buffer_ref(buffer);
@@ -40,7 +29,7 @@ void fovea_frame_clear(FoveaFrame *frame) { gst_clear_buffer(&frame->buffer); }
 
 static gint64 frame_end(const FoveaFrame *frame) {
   GstClockTime duration = GST_BUFFER_DURATION(frame->buffer);
-  return fovea_frame_time(frame) + (GST_CLOCK_TIME_IS_VALID(duration) && duration < LATEST ? (gint64)duration : 0);
+  return fovea_frame_time(frame) + (GST_CLOCK_TIME_IS_VALID(duration) && duration < FOVEA_LATEST_TIME ? (gint64)duration : 0);
 }
 
 /* ---- GOPs ---- */
@@ -96,7 +85,7 @@ static gboolean reference_time(GstBuffer *buffer, GstStaticCaps *kind, gint64 *u
   GstCaps *caps = gst_static_caps_get(kind);
   const GstReferenceTimestampMeta *meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
   gst_caps_unref(caps);
-  if (!meta || meta->timestamp > LATEST)
+  if (!meta || meta->timestamp > FOVEA_LATEST_TIME)
     return FALSE;
   *utc = (gint64)meta->timestamp;
   return TRUE;
@@ -130,7 +119,7 @@ static void encode_frame(const FoveaFrame *frame, guint8 *at, guint8 *data, gsiz
   GstClockTime duration = GST_BUFFER_DURATION(frame->buffer);
   put_i64(at, frame->pts);
   put_i64(at + 8, frame->dts);
-  put_i64(at + 16, GST_CLOCK_TIME_IS_VALID(duration) && duration < LATEST ? (gint64)duration : FOVEA_NO_TIME);
+  put_i64(at + 16, GST_CLOCK_TIME_IS_VALID(duration) && duration < FOVEA_LATEST_TIME ? (gint64)duration : FOVEA_NO_TIME);
   fovea_put_u32(at + 24, stored_flags(frame->buffer));
   fovea_put_u32(at + 28, (guint32)size);
   gst_buffer_extract(frame->buffer, 0, data, size);
@@ -161,7 +150,7 @@ GBytes *fovea_gop_encode(const FoveaGop *gop) {
   return g_bytes_new_take(message, total);
 }
 
-static gboolean time_ok(gint64 time) { return time == FOVEA_NO_TIME || (time > -LATEST && time < LATEST); }
+static gboolean time_ok(gint64 time) { return time == FOVEA_NO_TIME || (time > -FOVEA_LATEST_TIME && time < FOVEA_LATEST_TIME); }
 
 static gboolean decode_frame(GBytes *message, const guint8 *at, gsize offset, FoveaFrame *frame) {
   gint64 pts = get_i64(at), dts = get_i64(at + 8), duration = get_i64(at + 16);

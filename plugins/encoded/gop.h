@@ -9,12 +9,13 @@
 
 #include <fovea/error.h>
 
+#include "common/runningtime.h"
+
 G_BEGIN_DECLS
 
 #define FOVEA_GOP_MAX_BYTES (16 << 20)
 #define FOVEA_GOP_MAX_FRAMES 4096
 #define FOVEA_GOP_MAX_CAPS 65536 /* bytes of the caps' stored form */
-#define FOVEA_NO_TIME G_MININT64
 /* What both elements take. */
 #define FOVEA_ENCODED_CAPS                                                                                                              \
   "video/x-h264, stream-format = (string) { avc, avc3, byte-stream }, alignment = (string) au; "                                        \

@@ -220,3 +220,59 @@ void fovea_trigger_stop(FoveaTrigger *trigger) {
 }
 
 gboolean fovea_trigger_found(FoveaTrigger *trigger) { return trigger && g_atomic_int_get(&trigger->found); }
+
+/* ---- what elements with a trigger have in common ---- */
+
+enum { NUMBER_ELEMENT, NUMBER_LABELS, NUMBER_CONFIDENCE, NUMBER_DELAY };
+
+FoveaTriggerFilter fovea_trigger_filter_copy(const FoveaTriggerFilter *filter) {
+  FoveaTriggerFilter copy = *filter;
+  copy.element = g_strdup(filter->element);
+  copy.labels = g_strdup(filter->labels);
+  return copy;
+}
+
+void fovea_trigger_filter_clear(FoveaTriggerFilter *filter) {
+  g_clear_pointer(&filter->element, g_free);
+  g_clear_pointer(&filter->labels, g_free);
+}
+
+void fovea_trigger_install_properties(GObjectClass *class, guint first, const gchar *element_blurb, const gchar *delay_blurb) {
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  g_object_class_install_property(class, first + NUMBER_ELEMENT, g_param_spec_string("trigger-element", "Trigger element", element_blurb, NULL, flags));
+  g_object_class_install_property(class, first + NUMBER_LABELS,
+                                  g_param_spec_string("trigger-labels", "Trigger labels", "Only these, with commas between them; unset: any", NULL, flags));
+  g_object_class_install_property(class, first + NUMBER_CONFIDENCE,
+                                  g_param_spec_double("trigger-confidence", "Trigger confidence", "Only objects of at least this confidence", 0, 1, 0, flags));
+  g_object_class_install_property(class, first + NUMBER_DELAY,
+                                  g_param_spec_uint("trigger-delay", "Trigger delay", delay_blurb, 0, 24 * 3600 * 1000, FOVEA_TRIGGER_DELAY, flags));
+}
+
+static void take_text(gchar **place, const GValue *value) {
+  g_free(*place);
+  *place = g_value_dup_string(value);
+}
+
+gboolean fovea_trigger_set_property(FoveaTriggerFilter *filter, guint number, const GValue *value) {
+  switch (number) {
+    case NUMBER_ELEMENT: take_text(&filter->element, value); return TRUE;
+    case NUMBER_LABELS: take_text(&filter->labels, value); return TRUE;
+    case NUMBER_CONFIDENCE: filter->confidence = g_value_get_double(value); return TRUE;
+    case NUMBER_DELAY: filter->delay = g_value_get_uint(value); return TRUE;
+    default: return FALSE;
+  }
+}
+
+gboolean fovea_trigger_get_property(const FoveaTriggerFilter *filter, guint number, GValue *value) {
+  switch (number) {
+    case NUMBER_ELEMENT: g_value_set_string(value, filter->element); return TRUE;
+    case NUMBER_LABELS: g_value_set_string(value, filter->labels); return TRUE;
+    case NUMBER_CONFIDENCE: g_value_set_double(value, filter->confidence); return TRUE;
+    case NUMBER_DELAY: g_value_set_uint(value, filter->delay); return TRUE;
+    default: return FALSE;
+  }
+}
+
+void fovea_trigger_install_signal(GObjectClass *class, GCallback func) {
+  g_signal_new_class_handler("trigger", G_TYPE_FROM_CLASS(class), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION, func, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_UINT64, G_TYPE_STRING);
+}

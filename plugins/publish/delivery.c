@@ -49,9 +49,11 @@ static void on_state(gpointer user, FoveaLinkState state, const gchar *reason, g
     return;
   delivery->outage_told = TRUE; /* of one outage once */
   if (delivery->local)
-    GST_ELEMENT_WARNING(delivery->element, RESOURCE, WRITE, ("Messages cannot be written to %s and wait: %s.", delivery->target, reason), (NULL));
+    GST_ELEMENT_WARNING_WITH_DETAILS(delivery->element, RESOURCE, WRITE, ("Messages cannot be written to %s and wait: %s.", delivery->target, reason), (NULL),
+                                     (FOVEA_TOLD_FIELD, G_TYPE_STRING, FOVEA_LINK_MESSAGE, NULL));
   else
-    GST_ELEMENT_WARNING(delivery->element, RESOURCE, OPEN_WRITE, ("No connection to %s; messages wait: %s.", delivery->target, reason), (NULL));
+    GST_ELEMENT_WARNING_WITH_DETAILS(delivery->element, RESOURCE, OPEN_WRITE, ("No connection to %s; messages wait: %s.", delivery->target, reason), (NULL),
+                                     (FOVEA_TOLD_FIELD, G_TYPE_STRING, FOVEA_LINK_MESSAGE, NULL));
 }
 
 static void post_losses(FoveaDelivery *delivery, const FoveaOutboxStats *box, guint64 rejected, const gchar *reason) {

@@ -2,6 +2,7 @@
 
 #include <gst/video/video.h>
 
+#include "common/decodetimes.h"
 #include "placeholder.h"
 #include "timeline.h"
 
@@ -16,7 +17,6 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PA
 #define MISSED_INTERVALS 3
 #define MIN_INTERVAL (GST_SECOND / 120)
 #define MAX_INTERVAL GST_SECOND
-#define SANE_TIME (G_GINT64_CONSTANT(1) << 61) /* ns; beyond, a time is no time, and sums cannot overflow */
 
 typedef enum ItemKind { ITEM_BUFFER, ITEM_CAPS, ITEM_QUERY } ItemKind;
 
@@ -51,6 +51,8 @@ struct _FoveaFeed {
 
   /* streaming thread */
   FoveaTimeline timeline;
+  FoveaDecodeTimes times; /* encoded video on its way out: GstBuffer */
+  GstCaps *caps;          /* that come behind it; NULL: do not change */
   GstVideoInfo info;
   gboolean has_info, started; /* raw video in plain memory is known; a buffer was put out */
   gboolean substituted;       /* the latest one was a substitute */
@@ -70,15 +72,6 @@ static gint64 running_now(FoveaFeed *self) {
     now = GST_CLOCK_DIFF(base, gst_clock_get_time(clock));
   gst_clear_object(&clock);
   return now;
-}
-
-/* Negative before the segment's start, as decoding times of the first frames are. */
-static gint64 to_running(const GstSegment *segment, GstClockTime time) {
-  guint64 running = 0;
-  if (!GST_CLOCK_TIME_IS_VALID(time) || segment->format != GST_FORMAT_TIME)
-    return FOVEA_NO_TIME;
-  gint sign = gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &running);
-  return sign == 0 || running > SANE_TIME ? FOVEA_NO_TIME : sign * (gint64)running;
 }
 
 static GstClockTime from_running(gint64 time) { return time == FOVEA_NO_TIME ? GST_CLOCK_TIME_NONE : (GstClockTime)MAX(time, 0); }
@@ -117,7 +110,7 @@ GstFlowReturn fovea_feed_push(FoveaFeed *self, guint attempt, GstBuffer *buffer,
   if (open) {
     Item *item = g_new0(Item, 1);
     item->buffer = buffer;
-    item->time = (FoveaFrameTime){.pts = to_running(segment, GST_BUFFER_PTS(buffer)), .dts = to_running(segment, GST_BUFFER_DTS(buffer)), .duration = (gint64)duration};
+    item->time = (FoveaFrameTime){.pts = fovea_running_time(segment, GST_BUFFER_PTS(buffer)), .dts = fovea_running_time(segment, GST_BUFFER_DTS(buffer)), .duration = (gint64)duration};
     item->arrived = arrived;
     item->first = self->first;
     self->first = FALSE;
@@ -229,13 +222,22 @@ static void tell_gap(FoveaFeed *self, const FoveaFrameTime *time, const gchar *r
 
 static void stamp(FoveaFeed *self, GstBuffer *buffer, const FoveaFrameTime *time) {
   GST_BUFFER_PTS(buffer) = from_running(time->pts);
-  GST_BUFFER_DTS(buffer) = self->options.encoded ? from_running(time->dts) : GST_CLOCK_TIME_NONE;
+  GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
   GST_BUFFER_OFFSET(buffer) = GST_BUFFER_OFFSET_END(buffer) = GST_BUFFER_OFFSET_NONE;
   if (time->discont || self->substituted)
     GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
 }
 
-/* The frame as it goes out, or NULL: it came too late for its time. Takes the item. */
+/* What waits for others to tell when it is decoded. */
+static GstBuffer *next_encoded(FoveaFeed *self) {
+  gint64 dts;
+  GstBuffer *buffer = fovea_decode_times_take(&self->times, &dts);
+  if (buffer)
+    GST_BUFFER_DTS(buffer) = from_running(dts);
+  return buffer;
+}
+
+/* The frame as it goes out, or NULL: it came too late for its time, or goes by next_encoded(). Takes the item. */
 static GstBuffer *place(FoveaFeed *self, Item *item, const gchar *reason) {
   GstBuffer *buffer = NULL;
   gint64 now = item->arrived != FOVEA_NO_TIME ? item->arrived : 0;
@@ -248,13 +250,15 @@ static GstBuffer *place(FoveaFeed *self, Item *item, const gchar *reason) {
     stamp(self, buffer, &item->time);
     self->started = TRUE;
     self->substituted = FALSE;
-    if (self->options.placeholder == FOVEA_PLACEHOLDER_LAST)
-      gst_buffer_replace(&self->last, buffer);
   }
   g_mutex_lock(&self->lock);
   *(buffer ? &self->stats.frames : &self->stats.late) += 1;
   self->stats.interval = (GstClockTime)self->timeline.interval;
   g_mutex_unlock(&self->lock);
+  if (buffer && self->options.encoded)
+    fovea_decode_times_put(&self->times, g_steal_pointer(&buffer), item->time.pts, item->time.dts);
+  else if (buffer && self->options.placeholder == FOVEA_PLACEHOLDER_LAST)
+    gst_buffer_replace(&self->last, buffer);
   item_free(item);
   return buffer;
 }
@@ -266,6 +270,8 @@ static gboolean apply_caps(FoveaFeed *self, GstCaps *caps) {
                    gst_video_info_from_caps(&self->info, caps);
   gst_clear_buffer(&self->grey);
   gst_clear_buffer(&self->last);
+  if (self->options.encoded)
+    fovea_decode_times_begin(&self->times, caps);
   return gst_base_src_set_caps(GST_BASE_SRC(self), caps);
 }
 
@@ -374,7 +380,7 @@ static void answer(FoveaFeed *self, Item *item) {
 }
 
 /* A frame or NULL, for there is none in this step. Under the lock, which is given up meanwhile. */
-static GstBuffer *take_step(FoveaFeed *self, Step step, Item *item, GstFlowReturn *ret_flow) {
+static GstBuffer *take_step(FoveaFeed *self, Step step, Item *item) {
   GstBuffer *buffer = NULL;
   if (step == STEP_ITEM && item->kind == ITEM_QUERY) {
     answer(self, item);
@@ -389,13 +395,46 @@ static GstBuffer *take_step(FoveaFeed *self, Step step, Item *item, GstFlowRetur
       self->options.placeholder = FOVEA_PLACEHOLDER_NONE; /* it will not be possible later either */
   } else if (item->kind == ITEM_BUFFER) {
     buffer = place(self, item, reason);
-  } else {
-    if (!apply_caps(self, item->caps))
-      *ret_flow = GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
+  } else { /* once what came before has gone */
+    fovea_decode_times_settle(&self->times);
+    gst_caps_replace(&self->caps, item->caps);
     item_free(item);
   }
   g_free(reason);
   g_mutex_lock(&self->lock);
+  return buffer;
+}
+
+/* What is ready to go before another step is taken: a frame, or NULL, then with the caps of those that come next. Under the lock, which is given up meanwhile. */
+static GstBuffer *take_ready(FoveaFeed *self, GstFlowReturn *ret_flow) {
+  g_mutex_unlock(&self->lock);
+  GstBuffer *buffer = next_encoded(self);
+  if (!buffer && self->caps) {
+    if (!apply_caps(self, self->caps))
+      *ret_flow = GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self)) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
+    gst_clear_caps(&self->caps);
+  }
+  g_mutex_lock(&self->lock);
+  return buffer;
+}
+
+/* Under the lock. */
+static GstBuffer *next_buffer(FoveaFeed *self, GstFlowReturn *ret_flow) {
+  Item *item = NULL;
+  GstBuffer *buffer = take_ready(self, ret_flow);
+  if (buffer || *ret_flow != GST_FLOW_OK)
+    return buffer;
+  Step step = next_step(self, &item);
+  if (step == STEP_FLUSH)
+    *ret_flow = GST_FLOW_FLUSHING;
+  else if (step == STEP_END) {
+    fovea_decode_times_settle(&self->times);
+    if (!(buffer = next_encoded(self)))
+      *ret_flow = GST_FLOW_EOS;
+  } else
+    buffer = take_step(self, step, item);
+  if (step == STEP_ITEM)
+    self->stats.waiting_since = 0;
   return buffer;
 }
 
@@ -404,18 +443,7 @@ static GstFlowReturn create(GstPushSrc *source, GstBuffer **ret_buffer) {
   GstFlowReturn flow = GST_FLOW_OK;
   GstBuffer *buffer = NULL;
   g_mutex_lock(&self->lock);
-  while (!buffer && flow == GST_FLOW_OK) {
-    Item *item = NULL;
-    Step step = next_step(self, &item);
-    if (step == STEP_FLUSH)
-      flow = GST_FLOW_FLUSHING;
-    else if (step == STEP_END)
-      flow = GST_FLOW_EOS;
-    else
-      buffer = take_step(self, step, item, &flow);
-    if (step == STEP_ITEM)
-      self->stats.waiting_since = 0;
-  }
+  while (!buffer && flow == GST_FLOW_OK) buffer = next_buffer(self, &flow);
   if (flow != GST_FLOW_OK)
     self->stats.waiting_since = 0;
   g_mutex_unlock(&self->lock);
@@ -451,11 +479,17 @@ static void drop_items(FoveaFeed *self) {
   self->buffers = 0;
 }
 
+static void drop_encoded(FoveaFeed *self) {
+  fovea_decode_times_clear(&self->times, (GDestroyNotify)gst_buffer_unref);
+  gst_clear_caps(&self->caps);
+}
+
 static gboolean stop(GstBaseSrc *source) {
   FoveaFeed *self = FOVEA_FEED(source);
   g_mutex_lock(&self->lock);
   drop_items(self);
   g_mutex_unlock(&self->lock);
+  drop_encoded(self);
   gst_clear_buffer(&self->last);
   gst_clear_buffer(&self->grey);
   return TRUE;
@@ -509,6 +543,7 @@ static gboolean negotiate(GstBaseSrc *source) { return TRUE; }
 static void finalize(GObject *object) {
   FoveaFeed *self = FOVEA_FEED(object);
   drop_items(self);
+  drop_encoded(self);
   gst_clear_buffer(&self->last);
   gst_clear_buffer(&self->grey);
   g_free(self->reason);

@@ -9,11 +9,9 @@
 #ifndef FOVEA_SOURCE_TIMELINE_H
 #define FOVEA_SOURCE_TIMELINE_H
 
-#include <glib.h>
+#include "common/runningtime.h"
 
 G_BEGIN_DECLS
-
-#define FOVEA_NO_TIME G_MININT64
 
 typedef struct FoveaTimeline {
   /* set by the owner before use */

@@ -8,6 +8,8 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 FPS = 25
+B_FRAMES = 'tune=0 bframes=2 b-adapt=false rc-lookahead=5 sync-lookahead=0'  # for source(more=)
+UNTOLD = 'identity silent=true name=untold ! '  # behind it, decoding times are as RTP tells them: not at all
 AT_ONCE = 'buffer-mode=unbuffered sync=false async=false'
 
 
@@ -121,10 +123,10 @@ def transport(port, host='127.0.0.1'):
     return f'mpegtsmux alignment=7 ! tcpclientsink host={host} port={port}'
 
 
-def uplink(receiver, reference, properties, **options):
+def uplink(receiver, reference, properties, between='', **options):
     """source → foveaspool, and all of it to a file that tells what there was to send."""
     live, replay = (transport(port, receiver.address) for port in (receiver.live, receiver.replay))
-    return (f'{source(**options)} ! h264parse ! tee name=t t. ! queue ! foveaspool name=spool sink="{live}" replay-sink="{replay}" retry-min=200 retry-max=1000 {properties} '
+    return (f'{source(**options)} ! h264parse ! {between}tee name=t t. ! queue ! foveaspool name=spool sink="{live}" replay-sink="{replay}" retry-min=200 retry-max=1000 {properties} '
             f't. ! queue ! h264parse config-interval=-1 ! mpegtsmux ! filesink location={reference} {AT_ONCE}')
 
 

@@ -1,5 +1,6 @@
 /* Runs a pipeline and tells on standard output, a line each: "epoch SECONDS" (Unix time of running time 0), "stats STRUCTURE" of the element named spool or clips every 200 ms,
  * "message STRUCTURE" of element messages, "warning TEXT", "eos". SIGTERM ends the stream; a line "trigger SECONDS LABEL" on standard input triggers.
+ * Buffers that leave an element named untold have no decoding times, as those out of RTP.
  * With "--missing ELEMENT…" it prints the elements that are not here. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,22 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user) {
   return TRUE;
 }
 
+static GstPadProbeReturn forget_decoding_time(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+  info->data = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_BUFFER_DTS(GST_PAD_PROBE_INFO_BUFFER(info)) = GST_CLOCK_TIME_NONE;
+  return GST_PAD_PROBE_OK;
+}
+
+static void forget_decoding_times(GstElement *pipeline) {
+  GstElement *element = gst_bin_get_by_name(GST_BIN(pipeline), "untold");
+  if (!element)
+    return;
+  GstPad *pad = gst_element_get_static_pad(element, "src");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, forget_decoding_time, NULL, NULL);
+  gst_object_unref(pad);
+  gst_object_unref(element);
+}
+
 static gint print_missing(gchar **names) {
   for (; *names; names++) {
     GstElementFactory *factory = gst_element_factory_find(*names);
@@ -117,6 +134,7 @@ int main(int argc, char **argv) {
   }
   if (!(sender.element = gst_bin_get_by_name(GST_BIN(sender.pipeline), "spool")))
     sender.element = gst_bin_get_by_name(GST_BIN(sender.pipeline), "clips");
+  forget_decoding_times(sender.pipeline);
   sender.loop = g_main_loop_new(NULL, FALSE);
   GstBus *bus = gst_element_get_bus(sender.pipeline);
   gst_bus_add_watch(bus, on_message, &sender);

@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.environ['FOVEA_SOURCE_DIR'], 'tests'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tap
-from rig import FPS, Receiver, Sender, check_all, live_latency, missing, pictures, source, transport, uplink, wait_for
+from rig import B_FRAMES, FPS, UNTOLD, Receiver, Sender, check_all, decode, live_latency, missing, pictures, source, transport, uplink, wait_for
 
 SENDER, FRAMES = sys.argv[1:3]
 
@@ -84,6 +84,9 @@ def test_slow_then_full(tmp):
     check_slow(tmp, 10, 2000, lambda: receiver.tell('rate 25000'), lambda: receiver.tell('rate 0'), receiver, sender)
 
 
+test_slow_then_full.alone = True  # measures latencies
+
+
 def test_stopped_receiver(tmp):
     """Its sockets stay open and take nothing: the child is let go, and what the kernels had taken is sent again."""
     receiver = Receiver(tmp + '/in')
@@ -133,18 +136,17 @@ def test_killed_and_started_again(tmp):
 IDLE = ' videotestsrc is-live=true num-buffers={frames} ! video/x-raw,framerate=25/1,width=32,height=32 ! fakesink '
 
 
-def kept_only(tmp, frames, keyint=FPS, trigger=None):
+def kept_only(tmp, frames, keyint=FPS, trigger=None, **options):
     """A process that only fills the spool; what there was to send."""
     receiver = Receiver(tmp + '/nothing')
     receiver.tell('close')
-    sender = Sender(SENDER, uplink(receiver, tmp + '/sent.ts', f'spool={tmp}/spool', frames=frames, live=False, keyint=keyint) + IDLE.format(frames=75))
+    sender = Sender(SENDER, uplink(receiver, tmp + '/sent.ts', f'spool={tmp}/spool', frames=frames, live=False, keyint=keyint, **options) + IDLE.format(frames=75))
     if trigger:
         wait_for('the start', 10, lambda: sender.epoch, sender.process)
         sender.tell(trigger)
     sender.process.wait(20)
     sender.finish()
     receiver.end()
-    return pictures(FRAMES, [tmp + '/sent.ts'])[0]
 
 
 def replayed_only(tmp, gops, properties=''):
@@ -156,20 +158,32 @@ def replayed_only(tmp, gops, properties=''):
     sender.wait_stat('replayed-gops', lambda count: int(count) >= gops)
     sender.stop()
     receiver.end()
-    return pictures(FRAMES, receiver.files('replay'))
+    return receiver.files('replay')
 
 
 def test_stop_keeps_the_rest(tmp):
     """Stopped with the link down, nothing is lost: all of it is sent by the next one."""
-    sent = kept_only(tmp, 4 * FPS)
-    got, _ = replayed_only(tmp, 4)
+    kept_only(tmp, 4 * FPS)
+    sent, got = (pictures(FRAMES, paths)[0] for paths in ([tmp + '/sent.ts'], replayed_only(tmp, 4)))
     assert len(sent) == 4 * FPS and sent == got, (len(sent), len(got))
+
+
+def test_reordered_frames(tmp):
+    """B-frames whose decoding times nobody tells, as out of RTP, come through spool and link whole and in order."""
+    kept_only(tmp, 4 * FPS, between=UNTOLD, more=B_FRAMES)
+    sent = decode(FRAMES, [tmp + '/sent.ts']).popitem()[1]
+    received = decode(FRAMES, replayed_only(tmp, 4))
+    assert len(received) == 1 and len(sent) == 4 * FPS
+    (got,) = received.values()
+    assert [total for _, total, _ in got] == [total for _, total, _ in sent] and all(state == '-' for _, _, state in got), (len(got), len(sent))
+    assert all(abs(b - a - 1e9 / FPS) < 2e6 for (a, _, _), (b, _, _) in zip(got, got[1:])), [pts for pts, _, _ in got]
 
 
 def test_order_and_events(tmp):
     """GOPs with an event come first, the others newest first and sixteen at a time; each connection goes forward in time."""
-    sent = kept_only(tmp, 40 * 13, 13, 'trigger 2.3 person')
-    got, orders = replayed_only(tmp, 40, 'spool-order=newest-first')
+    kept_only(tmp, 40 * 13, 13, 'trigger 2.3 person')
+    sent, _ = pictures(FRAMES, [tmp + '/sent.ts'])
+    got, orders = pictures(FRAMES, replayed_only(tmp, 40, 'spool-order=newest-first'))
     assert sent == got, (len(sent), len(got))
     begins = [[round((pts - 3600.01) / 0.52) for pts in order[::13]] for order in orders.values()]
     assert begins == [[4, *range(24, 40)], list(range(8, 24)), [*range(4), *range(5, 8)]], begins
@@ -228,4 +242,4 @@ if __name__ == '__main__':
     if reason:
         print(f'1..0 # SKIP {reason}')
     else:
-        tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]})
+        tap.run({name: value for name, value in globals().items() if len(sys.argv) < 4 or name in sys.argv[3:]}, at_once=5)

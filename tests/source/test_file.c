@@ -13,10 +13,7 @@ static gchar *directory;
 
 static gchar *in_directory(const gchar *name) { return g_build_filename(directory, name, NULL); }
 
-static void run(const gchar *launch) {
-  GError *error = NULL;
-  GstElement *pipeline = gst_parse_launch(launch, &error);
-  g_assert_no_error(error);
+static void run_to_end(GstElement *pipeline) {
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   GstBus *bus = gst_element_get_bus(pipeline);
   GstMessage *message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
@@ -25,17 +22,26 @@ static void run(const gchar *launch) {
   gst_message_unref(message);
   gst_object_unref(bus);
   gst_element_set_state(pipeline, GST_STATE_NULL);
+}
+
+static void run(const gchar *launch) {
+  GError *error = NULL;
+  GstElement *pipeline = gst_parse_launch(launch, &error);
+  g_assert_no_error(error);
+  run_to_end(pipeline);
   gst_object_unref(pipeline);
 }
 
-/* film.mkv with sound, sound.mkv without a picture, frame.jpg, and a playlist that is finished. */
+/* film.mkv with sound, b-frames.mkv with them,  sound.mkv without a picture, frame.jpg, and a playlist that is finished. */
 static void make_clips(void) {
   gchar *video = g_strdup_printf("videotestsrc num-buffers=%d ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc speed-preset=ultrafast key-int-max=10 ! h264parse", FRAMES);
   gchar *film = g_strdup_printf("%s ! queue ! matroskamux name=m ! filesink location=%s/film.mkv audiotestsrc num-buffers=86 ! vorbisenc ! queue ! m.", video, directory);
   gchar *sound = g_strdup_printf("audiotestsrc num-buffers=20 ! vorbisenc ! matroskamux ! filesink location=%s/sound.mkv", directory);
   gchar *picture = g_strdup_printf("videotestsrc num-buffers=1 ! video/x-raw,width=320,height=240 ! jpegenc ! filesink location=%s/frame.jpg", directory);
   gchar *list = g_strdup_printf("%s ! hlssink2 target-duration=1 playlist-location=%s/list.m3u8 location=%s/part%%d.ts", video, directory, directory);
-  const gchar *launches[] = {film, sound, picture, list};
+  gchar *reordered = g_strdup_printf("videotestsrc num-buffers=%d ! video/x-raw,width=64,height=64,framerate=25/1 ! x264enc speed-preset=ultrafast bframes=2 b-adapt=false ! h264parse"
+                                     " ! matroskamux ! filesink location=%s/b-frames.mkv", FRAMES, directory);
+  const gchar *launches[] = {film, sound, picture, list, reordered};
   for (guint i = 0; i < G_N_ELEMENTS(launches); i++)
     run(launches[i]);
   g_free(video);
@@ -43,6 +49,7 @@ static void make_clips(void) {
   g_free(sound);
   g_free(picture);
   g_free(list);
+  g_free(reordered);
 }
 
 static void open_file(TestStream *stream, const gchar *name, const gchar *more, const gchar *after) {
@@ -78,6 +85,39 @@ static void a_file_ends(gconstpointer output) {
   g_assert_cmpstr(stream.states->str, ==, "connecting connected offline ");
   test_stream_close(&stream);
   g_free(more);
+}
+
+typedef struct Times {
+  guint count;
+  GstClockTime pts[FRAMES], dts[FRAMES];
+} Times;
+
+static void on_encoded(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer user) {
+  Times *times = user;
+  g_assert_cmpuint(times->count, <, FRAMES);
+  times->pts[times->count] = GST_BUFFER_PTS(buffer);
+  times->dts[times->count++] = GST_BUFFER_DTS(buffer);
+}
+
+/* Matroska holds only when pictures are shown, as RTP does. A muxer behind us needs to know when they are decoded. */
+static void decoding_times_are_told(void) {
+  Times times = {0};
+  gchar *text = g_strdup_printf("foveasrc uri=%s/b-frames.mkv output=encoded ! fakesink name=sink signal-handoffs=true", directory);
+  GstElement *pipeline = gst_parse_launch(text, NULL), *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
+  g_signal_connect(sink, "handoff", G_CALLBACK(on_encoded), &times);
+  run_to_end(pipeline);
+  g_assert_cmpuint(times.count, ==, FRAMES);
+  guint back = 0;
+  for (guint i = 0; i < FRAMES; i++) {
+    g_assert_true(GST_CLOCK_TIME_IS_VALID(times.dts[i]));
+    g_assert_cmpuint(times.dts[i], <=, times.pts[i]);
+    g_assert_true(i == 0 || times.dts[i] > times.dts[i - 1]);
+    back += i > 0 && times.pts[i] < times.pts[i - 1];
+  }
+  g_assert_cmpuint(back, >, FRAMES / 4);
+  gst_object_unref(sink);
+  gst_object_unref(pipeline);
+  g_free(text);
 }
 
 static void a_file_begins_again_when_told(void) {
@@ -303,6 +343,7 @@ int main(int argc, char **argv) {
   make_clips();
   g_test_add_data_func("/source/file/a-file-ends/raw", "raw", a_file_ends);
   g_test_add_data_func("/source/file/a-file-ends/encoded", "encoded", a_file_ends);
+  g_test_add_func("/source/file/decoding-times-are-told", decoding_times_are_told);
   g_test_add_func("/source/file/a-file-begins-again-when-told", a_file_begins_again_when_told);
   g_test_add_func("/source/file/frames-are-thinned", frames_are_thinned);
   g_test_add_func("/source/file/what-cannot-be-read-is-an-error", what_cannot_be_read_is_an_error);
