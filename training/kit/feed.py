@@ -18,7 +18,7 @@ class Feed(Dataset):
         self.width, self.height = recipe["input"]
         self.seed, self.settings = recipe["seed"], recipe["augment"]
         groups = [[s for s in recipe["data"] if bool(s.get("distil", False)) == wanted] for wanted in (False, True)]
-        self.pools = [Pool(group, recipe["classes"], recipe["long-side"]) if group else None for group in groups]
+        self.pools = [Pool(group, recipe["classes"], recipe["long-side"], recipe["held-out"]) if group else None for group in groups]
         sizes = [sum(s["share"] for s in group) if all("share" in s for s in group) else len(pool) if pool else 0 for group, pool in zip(groups, self.pools)]
         self.distilled = sizes[1] / sum(sizes)
         self.make_teacher, self.teacher = make_teacher, None
