@@ -104,6 +104,20 @@ def read_yolo(folder, classes):
         yield Sample(path, corners, kinds, [1.0] * len(kinds))
 
 
+def labelled_names(folder):
+    """Names of the classes that a folder has labels for; [] for bare pictures."""
+    if (folder / "instances.json").exists():
+        try:
+            return [str(category["name"]) for category in json.loads((folder / "instances.json").read_text())["categories"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SystemExit(f"{folder}/instances.json: not a COCO file ({type(error).__name__}: {error})") from None
+    if (folder / "classes.txt").exists():
+        return class_names(folder)
+    if (folder / "labels").is_dir():
+        raise SystemExit(f"{folder}: has labels/ but no classes.txt with the class names, one a line, that their numbers count from 0")
+    return []
+
+
 def pictures(folder):
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
@@ -111,16 +125,18 @@ def pictures(folder):
 def read_folder(folder, classes):
     """All samples of a folder, in the order of their names; classes that are not asked for are left out."""
     folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise SystemExit(f"{folder}: there is no such folder (paths count from the folder where the command runs)")
     if not (folder / "images").is_dir():
         raise SystemExit(f"{folder}: there is no folder images/ in it")
-    if (folder / "instances.json").exists():
-        samples = list(read_coco(folder, classes))
-    elif (folder / "classes.txt").exists():
-        if not (folder / "labels").is_dir():
-            raise SystemExit(f"{folder}: there is no folder labels/ in it")
-        samples = list(read_yolo(folder, classes))
-    else:
-        raise SystemExit(f"{folder}: needs instances.json (COCO) or classes.txt and labels/ (YOLO)")
+    names = labelled_names(folder)
+    if not names:
+        raise SystemExit(f"{folder}: needs instances.json (COCO), or classes.txt and labels/ (YOLO); training/label.py makes them of bare pictures")
+    if not (folder / "instances.json").exists() and not (folder / "labels").is_dir():
+        raise SystemExit(f"{folder}: there is no folder labels/ in it")
+    if not set(names) & set(classes):
+        raise SystemExit(f"{folder}: has boxes of {', '.join(names[:8])}, none of the recipe's classes {', '.join(classes)}")
+    samples = list((read_coco if (folder / "instances.json").exists() else read_yolo)(folder, classes))
     if not samples:
         raise SystemExit(f"{folder}: there are no pictures in images/ ({', '.join(sorted(SUFFIXES))})")
     return sorted(samples, key=lambda sample: sample.path.name)
