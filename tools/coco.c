@@ -70,13 +70,27 @@ void fv_coco_keep(FvCoco *coco, const gboolean *keep) {
   fv_coco_forget(coco);
 }
 
+static CocoCategory *find_category(FvCoco *coco, const char *name) {
+  for (guint c = 0; c < coco->categories->len; c++) {
+    CocoCategory *category = &g_array_index(coco->categories, CocoCategory, c);
+    if (g_ascii_strcasecmp(category->name, name) == 0) return category;
+  }
+  return NULL;
+}
+
+gboolean fv_coco_rename_category(FvCoco *coco, const char *from, const char *to) {
+  CocoCategory *category = find_category(coco, from);
+  if (!category) return FALSE;
+  g_free(category->name);
+  category->name = g_strdup(to);
+  return TRUE;
+}
+
 gboolean fv_coco_keep_categories(FvCoco *coco, const char *const *names, const char **ret_unknown) {
   guint truths = 0;
   for (guint c = 0; c < coco->categories->len; c++) g_array_index(coco->categories, CocoCategory, c).left_out = TRUE;
   for (; *names; names++) {
-    CocoCategory *found = NULL;
-    for (guint c = 0; c < coco->categories->len && !found; c++)
-      if (g_ascii_strcasecmp(g_array_index(coco->categories, CocoCategory, c).name, *names) == 0) found = &g_array_index(coco->categories, CocoCategory, c);
+    CocoCategory *found = find_category(coco, *names);
     if (!found) {
       *ret_unknown = *names;
       return FALSE;

@@ -30,6 +30,8 @@ FvCoco *fv_coco_create(const char *const *files, int file_count, const char *con
 void fv_coco_destroy(FvCoco **coco);
 /* Keeps the pictures of which keep[image] is TRUE, with their objects. Detections are forgotten. */
 void fv_coco_keep(FvCoco *coco, const gboolean *keep);
+/* Another name for a category; FALSE when there is none of the old one. */
+gboolean fv_coco_rename_category(FvCoco *coco, const char *from, const char *to);
 /* Only these categories count from now on; FALSE when a name is none of them, *ret_unknown telling which. Detections are forgotten. */
 gboolean fv_coco_keep_categories(FvCoco *coco, const char *const *names, const char **ret_unknown);
 

@@ -14,7 +14,7 @@
 static const char command[] = "eval";
 
 typedef struct Settings {
-  char *images, *annotations, *clip, *truth, *truth_model, *detections, *mot_classes, *classes;
+  char *images, *annotations, *clip, *truth, *truth_model, *detections, *mot_classes, *classes, *rename;
   double threshold, iou_threshold;
   int max_detections, pictures;
   gboolean json;
@@ -140,6 +140,19 @@ static int read_truth(Evaluation *it, const Settings *settings) {
   return it->measure.coco ? FV_EXIT_OK : fv_fail(command, "%s", err.message);
 }
 
+/* FROM=TO,… */
+static int rename_classes(Evaluation *it, const Settings *settings) {
+  if (!settings->rename) return FV_EXIT_OK;
+  g_auto(GStrv) pairs = g_strsplit(settings->rename, ",", -1);
+  for (char **pair = pairs; *pair; pair++) {
+    char *to = strchr(*pair, '=');
+    if (!to || to == *pair || to[1] == '\0') return fv_fail_usage(command, "--rename takes FROM=TO,…, not '%.64s'", *pair);
+    *to++ = '\0';
+    if (!fv_coco_rename_category(it->measure.coco, *pair, to)) return fv_fail(command, "--rename: the truth knows no class '%.64s'", *pair);
+  }
+  return FV_EXIT_OK;
+}
+
 static int keep_classes(Evaluation *it, const Settings *settings) {
   const char *unknown;
   if (!settings->classes) return FV_EXIT_OK;
@@ -158,6 +171,7 @@ static int load(Evaluation *it, const Settings *settings, const FvModelOptions *
   it->measure.clip = g_strdup(settings->clip);
   if (!settings->truth_model) it->measure.folder = g_strdup(settings->images);
   result = settings->truth_model ? load_truth(it, settings, options) : read_truth(it, settings);
+  if (result == FV_EXIT_OK) result = rename_classes(it, settings);
   return result == FV_EXIT_OK ? keep_classes(it, settings) : result;
 }
 
@@ -172,6 +186,7 @@ static void finish(Evaluation *it, Settings *settings, FvModelOptions *options) 
   g_free(settings->truth);
   g_free(settings->mot_classes);
   g_free(settings->classes);
+  g_free(settings->rename);
   g_free(settings->truth_model);
   g_free(settings->detections);
 }
@@ -187,6 +202,7 @@ int fv_command_eval(int argc, char **argv) {
     {"truth", 0, 0, G_OPTION_ARG_FILENAME, &settings.truth, "What is in the recording: COCO-video .json or MOTChallenge gt .txt", "FILE"},
     {"mot-classes", 0, 0, G_OPTION_ARG_STRING, &settings.mot_classes, "Names of the .txt file's classes 1, 2, … (default person)", "NAME,…"},
     {"classes", 0, 0, G_OPTION_ARG_STRING, &settings.classes, "Only these of the truth's classes count (default: all)", "NAME,…"},
+    {"rename", 0, 0, G_OPTION_ARG_STRING, &settings.rename, "The truth's class FROM is what the model calls TO", "FROM=TO,…"},
     {"truth-model", 0, 0, G_OPTION_ARG_FILENAME, &settings.truth_model, "Instead of annotations or truth: what this model finds with a score of 0.3 or more", "MODEL"},
     {"pictures", 0, 0, G_OPTION_ARG_INT, &settings.pictures, "With --truth-model: how many pictures of the folder, evenly chosen (default 0: all)", "N"},
     {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &settings.threshold, "Lowest score that counts, 0 to 1 (default 0.01)", "SCORE"},

@@ -49,21 +49,28 @@ int fv_measure_list_frames(FvMeasure *measure, const FvModel *model, FvError *er
   return 0;
 }
 
-/* Labels stand for categories by position when there are equally many of both, else by name. */
+static int find_category(const FvCoco *coco, const char *label) {
+  for (int c = 0; c < fv_coco_category_count(coco); c++)
+    if (g_ascii_strcasecmp(label, fv_coco_category_name(coco, c)) == 0) return c;
+  return -1;
+}
+
+/* By name; by position where there are equally many of both and a name is not known, since the same list is spelt in several ways. */
 static int map_labels(Pass *it, const FvModel *model, FvError *err) {
   const FvDescription *description = fv_model_description(model);
   const FvCoco *coco = it->measure->coco;
-  int categories = fv_coco_category_count(coco), mapped = 0;
+  int categories = fv_coco_category_count(coco), labels = description->class_count, named = 0;
   char scratch[32];
-  it->category = g_new(int, description->class_count + 1);
-  for (int label = 0; label < description->class_count; label++) {
-    it->category[label] = description->class_count == categories ? label : -1;
-    for (int c = 0; c < categories && it->category[label] < 0; c++)
-      if (g_ascii_strcasecmp(fv_description_label(description, label, scratch), fv_coco_category_name(coco, c)) == 0) it->category[label] = c;
-    mapped += it->category[label] >= 0;
+  it->category = g_new(int, labels + 1);
+  for (int label = 0; label < labels; label++) {
+    it->category[label] = find_category(coco, fv_description_label(description, label, scratch));
+    named += it->category[label] >= 0;
   }
-  if (mapped) return 0;
-  return fv_error_set(err, FV_ERR_CONFIG, "none of the model's %d classes is among the %d annotated ones; give their names with --labels", description->class_count, categories);
+  if (named == labels) return 0;
+  if (labels == categories)
+    for (int label = 0; label < labels; label++) it->category[label] = label;
+  if (named || labels == categories) return 0;
+  return fv_error_set(err, FV_ERR_CONFIG, "none of the model's %d classes is among the %d annotated ones; give their names with --labels", labels, categories);
 }
 
 static int open_session(Pass *it, FvModel *model, FvError *err) {

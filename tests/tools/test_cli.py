@@ -333,6 +333,13 @@ def test_eval_measures_on_a_clip(tmp):
         rc, out, err = fovea('eval', model, '--clip', clip, '--truth', truth, '--json')
         assert rc == 0, err
         assert json.loads(out)['images'] == 9 and json.loads(out)['per_class_ap50'].keys() == {'person'} and json.loads(out)['ap50'] > 0.98, out
+    coco['categories'][0]['name'] = 'pedestrian'
+    other = write(tmp + '/other.json', json.dumps(coco).encode())
+    rc, out, err = fovea('eval', model, '--clip', clip, '--truth', other, '--json', '--rename', 'pedestrian=person')
+    assert rc == 0 and json.loads(out)['ap50'] > 0.98, (out, err)
+    refuses(1, "none of the model's 80 classes", 'eval', model, '--clip', clip, '--truth', other)
+    refuses(1, "no class 'horse'", 'eval', model, '--clip', clip, '--truth', video, '--rename', 'horse=unicorn')
+    refuses(2, "--rename takes FROM=TO", 'eval', model, '--clip', clip, '--truth', video, '--rename', 'unicorn')
     refuses(1, "no class 'unicorn'", 'eval', model, '--clip', clip, '--truth', video, '--classes', 'unicorn')
     refuses(1, ':2: six to nine numbers', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.txt', b'1,1,0,0,5,5\n2,1,zero,0,5,5\n'))
     refuses(1, ':1: the frame must', 'eval', model, '--clip', clip, '--truth', write(tmp + '/bad.txt', b'0,1,0,0,5,5\n'))
