@@ -99,7 +99,8 @@ class Run:
     def _resume(self):
         state = checkpoint.read(self.output / "last.pt")
         if state["recipe"] != self.recipe:
-            raise SystemExit(f"{self.output}/last.pt belongs to another recipe: give --output another folder, or remove it")
+            differ = sorted(key for key in {*state["recipe"], *self.recipe} if state["recipe"].get(key) != self.recipe.get(key))
+            raise SystemExit(f"{self.output}/last.pt belongs to another recipe ({', '.join(differ)} differ{'s' if len(differ) == 1 else ''}): give --output another folder, or remove it")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state["optimiser"]})

@@ -35,7 +35,9 @@ def read(path):
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         state.update(json.loads(state.pop("about")))
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except pickle.UnpicklingError:
+        raise SystemExit(f"{path}: not a checkpoint of this kit (it holds more than weights and texts, or something else entirely)") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SystemExit(f"{path}: not a checkpoint of this kit ({str(error).splitlines()[0][:160]})") from None
     if not {"plan", "recipe", "average"} <= state.keys():
         raise SystemExit(f"{path}: not a checkpoint of this kit (it has no plan, recipe and weights)")

@@ -117,14 +117,8 @@ class OnnxTeacher:
         return np.concatenate(rows).astype(np.float16)
 
 
-KEYS = ("model", "labels", "mean", "std", "channels", "weight", "features")
-
-
 def make(settings, classes, width, height):
     """The teacher of a recipe's `distil:`; it has been asked once when this returns."""
-    for key in settings:
-        if key not in KEYS:
-            raise SystemExit(f"distil: unknown key '{key}', there are {', '.join(KEYS)}")
     if not os.path.exists(settings.get("model") or ""):
         raise SystemExit(f"distil: the teacher {settings.get('model')} is not there")
     teacher = (CheckpointTeacher if settings["model"].endswith(".pt") else OnnxTeacher)(settings, classes, width, height)

@@ -82,16 +82,44 @@ def check_sources(path, recipe, key):
             fail(path, f"{key}: {source['path']}: every must be 2 or more, so that pictures to learn from are left")
 
 
+NUMBER = (int, float)
+MAPS = {
+    "distil": {"model": str, "labels": dict, "mean": list, "std": list, "channels": str, "weight": NUMBER, "features": NUMBER},
+    "prune": {"kind": str, "amount": NUMBER, "begin": NUMBER, "end": NUMBER, "every": int, "norm": str, "strength": NUMBER, "pattern": list},
+    "quantise": {"observe": NUMBER},
+    "augment": {"mosaic": NUMBER, "scale": list, "colour": NUMBER, "blur": NUMBER, "jpeg": NUMBER},
+}
+
+
+def number_hint(value):
+    return " (YAML reads 1e-3 as a text: write 0.001 or 1.0e-3)" if isinstance(value, str) and value[:1].isdigit() else ""
+
+
+def check_map(path, key, given):
+    if given is None and key != "augment":
+        return
+    if not isinstance(given, dict):
+        fail(path, f"{key} must be {KINDS[dict]}, not {given!r}")
+    for name, value in given.items():
+        kind = MAPS[key].get(name)
+        if kind is None:
+            fail(path, f"{key}: unknown key '{name}', there are {', '.join(MAPS[key])}")
+        if not isinstance(value, kind):
+            fail(path, f"{key}: {name} must be {KINDS.get(kind, 'a number')}, not {value!r}{number_hint(value)}")
+
+
 def check(path, recipe):
     if not isinstance(recipe["data"], list) or not recipe["data"]:
         fail(path, "data must be a list of {path: FOLDER}")
-    for key, kind in (("held-out", list), ("classes", list), ("freeze", list), ("augment", dict), ("input", list)):
+    for key, kind in (("held-out", list), ("classes", list), ("freeze", list), ("input", list)):
         if not isinstance(recipe[key], kind):
             fail(path, f"{key} must be {KINDS[kind]}, not {recipe[key]!r}")
-    for key in ("distil", "prune", "quantise"):
-        if recipe[key] is not None and not isinstance(recipe[key], dict):
-            fail(path, f"{key} must be {KINDS[dict]}, not {recipe[key]!r}")
+    for key in ("distil", "prune", "quantise", "augment"):
+        check_map(path, key, recipe[key])
     check_sources(path, recipe, "data"), check_sources(path, recipe, "held-out")
+    scale = recipe["augment"].get("scale", [1, 1])
+    if len(scale) != 2 or not all(isinstance(s, NUMBER) for s in scale) or not 0.05 <= scale[0] <= scale[1] <= 20:
+        fail(path, f"augment: scale must be [least, most], 0.05 to 20, not {scale!r}")
     classes = recipe["classes"]
     if not classes or len(set(map(str, classes))) < len(classes) or not all(isinstance(name, str) and name.strip() for name in classes):
         fail(path, f"classes must be a list of different names, not {classes!r}")
@@ -104,8 +132,7 @@ def check(path, recipe):
             fail(path, f"{key} must be a whole number from {least}, not {recipe[key]!r}")
     for key in ("rate", "decay", "average", "threshold"):
         if not isinstance(recipe[key], (int, float)):
-            hint = " (YAML reads 1e-3 as a text: write 0.001 or 1.0e-3)" if isinstance(recipe[key], str) else ""
-            fail(path, f"{key} must be a number, not {recipe[key]!r}{hint}")
+            fail(path, f"{key} must be a number, not {recipe[key]!r}{number_hint(recipe[key])}")
     shares = ["share" in s for s in recipe["data"]]
     if any(shares) and not all(shares):
         fail(path, "either every entry of data has a share, or none")

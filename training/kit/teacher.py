@@ -12,10 +12,11 @@ from PIL import Image, ImageOps
 def find_fovea():
     """The command: $FOVEA, the build tree beside this kit, or the PATH."""
     built = pathlib.Path(__file__).resolve().parents[2] / "build/tools/fovea"
-    command = os.environ.get("FOVEA") or (str(built) if built.exists() else shutil.which("fovea"))
-    if not command:
-        raise SystemExit("the fovea command is not there: build it (ninja -C build), or set FOVEA to where it is")
-    return command
+    command = os.environ.get("FOVEA") or (str(built) if built.exists() else "fovea")
+    found = shutil.which(command)
+    if not found:
+        raise SystemExit(f"the command {command} is not there: build it (ninja -C build), or set FOVEA to where it is")
+    return found
 
 
 def fovea(*words):
