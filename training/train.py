@@ -187,7 +187,7 @@ class Run:
         recipe = self.recipe
         last = min(recipe["steps"], stop_after or recipe["steps"])
         make_teacher = self._teacher if recipe["distil"] else None
-        progress, sums, seen = Progress(recipe["steps"], recipe["name"]), {}, 0
+        progress, sums, seen = Progress(recipe["steps"], recipe["name"], self.step), {}, 0
         self.network.to(memory_format=torch.channels_last)
         for batch in batches(recipe, self.step, last, make_teacher):
             self.network.train()
@@ -199,7 +199,7 @@ class Run:
                 sums[key] = sums.get(key, 0.0) + value
             if not math.isfinite(parts["loss"]):
                 raise SystemExit(f"the loss is no number any more at step {self.step}: try a lower rate")
-            progress.step(self.step, f"loss {sums['loss'] / seen:.3f} best {self.best:.3f}")
+            progress.step(self.step, f"loss {sums['loss'] / seen:.3f}" + (f" best {self.best:.3f}" if self.best >= 0 else ""))
             if self.step % recipe["evaluate-every"] == 0 or self.step == last:
                 self._checkpoint(sums, seen)
                 sums, seen = {}, 0
