@@ -1,8 +1,11 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <fovea/model.h>
 
 #include "compose.h"
 
@@ -11,13 +14,27 @@ static void check_readable(const FvPipelineValue *value, const char *path, FvPro
   fv_problems_add(problems, value->node->place, "cannot read '%s': %s", value->secret ? "***" : path, g_strerror(errno));
 }
 
+/* A path, the name of an installed model, or NULL for the one that comes with Fovea. */
+static void check_model_path(const FvPipelineValue *value, FvPlace place, FvProblems *problems) {
+  FvError err;
+  char *path = NULL;
+  if (fv_model_find(value != NULL ? value->text : NULL, &path, &err) < 0)
+    fv_problems_add(problems, place, "%s", value != NULL && value->secret ? "there is no such model" : err.message);
+  else if (value != NULL)
+    check_readable(value, path, problems);
+  free(path);
+}
+
 static void check_model(const FvPipelineModel *model, FvProblems *problems) {
-  const FvPipelineValue *files[] = {&model->path, &model->config, &model->labels, &model->trusted_keys};
+  const FvPipelineValue *files[] = {&model->config, &model->labels, &model->trusted_keys};
+  bool given = model->path.node != NULL;
+  check_model_path(given ? &model->path : NULL, given ? model->path.node->place : model->place, problems);
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     if (files[i]->node != NULL) check_readable(files[i], files[i]->text, problems);
 }
 
 static void check_camera(const FvCameraConfig *camera, FvProblems *problems) {
+  if (camera->detect.node != NULL && camera->model == NULL) check_model_path(NULL, camera->detect.node->key_place, problems);
   if (fv_compose_is_live(camera)) return;
   char *path = strstr(camera->uri.text, "://") != NULL ? g_filename_from_uri(camera->uri.text, NULL, NULL) : g_strdup(camera->uri.text);
   if (path != NULL) check_readable(&camera->uri, path, problems);

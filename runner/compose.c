@@ -122,7 +122,8 @@ static void compose_decoder(GPtrArray *chain, const FvCameraConfig *camera) {
 /* --- Detection --------------------------------------------------------------------------------------------------- */
 
 static void compose_detect(GPtrArray *chain, const FvCameraConfig *camera) {
-  const FvPipelineModel *model = camera->model;
+  static const FvPipelineModel shipped; /* nothing set: the element takes the model that comes with Fovea */
+  const FvPipelineModel *model = camera->model != NULL ? camera->model : &shipped;
   FvPlace place = camera->detect.node->key_place;
   if (camera->detect.fps.node != NULL) {
     FvStep *rate = fv_chain_add(chain, "videorate", NULL, place);

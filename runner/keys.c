@@ -33,7 +33,7 @@ static const FvKey document_keys[] = {
   {"pipeline", FV_KEY_BLOCK},
 };
 static const FvKey model_keys[] = {
-  {"path", FV_KEY_TEXT, MODEL(path), true},
+  {"path", FV_KEY_TEXT, MODEL(path)},
   {"config", FV_KEY_TEXT, MODEL(config)},
   {"labels", FV_KEY_TEXT, MODEL(labels)},
   {"signature", FV_KEY_CHOICE, MODEL(signature), false, 0, 0, CHOICES("off", "warn", "require")},
@@ -70,7 +70,7 @@ static const FvKey decode_keys[] = {
   {"max-fps", FV_KEY_INTEGER, DECODE(max_fps), false, 1, 1000},
 };
 static const FvKey detect_keys[] = {
-  {"model", FV_KEY_TEXT, DETECT(model), true},
+  {"model", FV_KEY_TEXT, DETECT(model)},
   {"fps", FV_KEY_INTEGER, DETECT(fps), false, 1, 1000},
   {"interval", FV_KEY_INTEGER, DETECT(interval), false, 1, 1000},
   {"policy", FV_KEY_CHOICE, DETECT(policy), false, 0, 0, CHOICES("auto", "keep-all", "keep-newest")},

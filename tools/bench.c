@@ -191,12 +191,12 @@ int fv_command_bench(int argc, char **argv) {
     FV_DEVICE_OPTIONS(options),
     {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
     {0}};
-  const FvUsage usage = {command, "MODEL", "Measures load time, latency and memory on made-up input. Times are in milliseconds.", 1, 1};
+  const FvUsage usage = {command, "[MODEL]", "Measures load time, latency and memory on made-up input. Times are in milliseconds." FV_MODEL_ARGUMENT, 0, 1};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK && (it.runs < 1 || it.runs > MAX_RUNS)) result = fv_fail_usage(command, "--runs must be 1 to %d, not %d", MAX_RUNS, it.runs);
   if (result == FV_EXIT_OK && (it.warmup < 0 || it.warmup > MAX_RUNS)) result = fv_fail_usage(command, "--warmup must be 0 to %d, not %d", MAX_RUNS, it.warmup);
   unsigned flags = (reference ? FV_PLAN_REFERENCE : 0) | (profile ? FV_PLAN_PROFILE : 0);
-  if (result == FV_EXIT_OK) result = load(&it, &options, argv[1], flags);
+  if (result == FV_EXIT_OK) result = load(&it, &options, fv_model_argument(argc, argv), flags);
   if (result == FV_EXIT_OK) result = measure(&it);
   if (result == FV_EXIT_OK) (json ? print_json : print_text)(&it, profile);
   g_free(it.run_ms);

@@ -53,8 +53,15 @@ static int check_readable(const char *what, const char *path) {
   return FV_EXIT_OK;
 }
 
+static int check_sheet(const FvDetectJob *job, gboolean picture) {
+  if (job->sheet == NULL) return FV_EXIT_OK;
+  if (picture) return fv_fail_usage("detect", "--sheet is made of a video; '%s' is a picture", job->input);
+  if (!fv_picture_can_write(job->sheet)) return fv_fail_usage("detect", "--sheet '%s': a contact sheet's name must end with .png, .jpg or .bmp", job->sheet);
+  return fv_output_check("detect", "--sheet", job->sheet);
+}
+
 static int check_outputs(const FvDetectJob *job, gboolean picture) {
-  const char *outputs[] = {job->output, job->json};
+  const char *outputs[] = {job->output, job->json, job->sheet};
   gboolean json_file = job->json != NULL && strcmp(job->json, "-") != 0;
   if (job->output != NULL && picture && !fv_picture_can_write(job->output))
     return fv_fail_usage("detect", "--output '%s': an annotated picture's name must end with .png, .jpg or .bmp", job->output);
@@ -62,28 +69,43 @@ static int check_outputs(const FvDetectJob *job, gboolean picture) {
     return fv_fail_usage("detect", "--output '%s': an annotated video's name must end with .mp4, .mkv or .webm", job->output);
   int result = fv_output_check("detect", "--output", job->output);
   if (result == FV_EXIT_OK && json_file) result = fv_output_check("detect", "--json", job->json);
+  if (result == FV_EXIT_OK) result = check_sheet(job, picture);
   for (guint i = 0; i < G_N_ELEMENTS(outputs) && result == FV_EXIT_OK; i++)
     if (outputs[i] != NULL && (same_file(outputs[i], job->input) || same_file(outputs[i], job->model)))
       result = fv_fail("detect", "'%s' would overwrite what is read", outputs[i]);
-  if (result == FV_EXIT_OK && job->output != NULL && job->json != NULL && strcmp(job->output, job->json) == 0)
-    result = fv_fail_usage("detect", "--output and --json name the same file");
+  static const char *const options[] = {"--output", "--json", "--sheet"};
+  for (guint i = 0; i < G_N_ELEMENTS(outputs); i++)
+    for (guint j = 0; j < i && result == FV_EXIT_OK; j++)
+      if (outputs[i] != NULL && outputs[j] != NULL && strcmp(outputs[i], outputs[j]) == 0)
+        result = fv_fail_usage("detect", "%s and %s name the same file", options[j], options[i]);
   return result;
 }
 
+static int find_model(FvDetectJob *job, const char *name) {
+  FvError err;
+  return fv_model_find(name, &job->model, &err) < 0 ? fv_fail("detect", "%s", err.message) : FV_EXIT_OK;
+}
+
 /* What can be known before anything is loaded, or an output emptied. */
-static int check_job(const FvDetectJob *job) {
-  if (job->model == NULL) return fv_fail_usage("detect", "--model is missing");
+static int check_job(FvDetectJob *job, const char *model, const char *grid) {
   int result = check_numbers(job);
+  if (result == FV_EXIT_OK && grid != NULL && !fv_sheet_grid_parse(grid, &job->grid))
+    result = fv_fail_usage("detect", "--sheet-grid must be like 3x3, 1 to %d each, not '%s'", FV_SHEET_MAX_SIDE, grid);
+  if (result == FV_EXIT_OK && grid != NULL && job->sheet == NULL) result = fv_fail_usage("detect", "--sheet-grid goes with --sheet FILE");
+  if (result == FV_EXIT_OK) result = find_model(job, model);
   if (result == FV_EXIT_OK) result = check_readable("the model", job->model);
   if (result == FV_EXIT_OK) result = check_readable("the input", job->input);
   return result == FV_EXIT_OK ? check_outputs(job, is_picture(job->input)) : result;
 }
 
 int fv_command_detect(int argc, char **argv) {
-  FvDetectJob job = {.interval = 1, .max_detections = 100};
+  FvDetectJob job = {.interval = 1, .max_detections = 100, .grid = {3, 3}};
+  char *model = NULL, *grid = NULL;
   const GOptionEntry entries[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &job.model, "The detector", "MODEL"},
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &model, "The detector: a file, or the name of an installed model (default " FV_DEFAULT_MODEL ")", "MODEL"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &job.output, "Annotated copy: .png, .jpg or .bmp of a picture, .mp4, .mkv or .webm of a video", "FILE"},
+    {"sheet", 0, 0, G_OPTION_ARG_FILENAME, &job.sheet, "Contact sheet: annotated frames spread over a video, on one picture (.png, .jpg or .bmp)", "FILE"},
+    {"sheet-grid", 0, 0, G_OPTION_ARG_STRING, &grid, "Columns and rows of the sheet, 1 to 8 each (default 3x3)", "CxR"},
     {"json", 0, 0, G_OPTION_ARG_FILENAME, &job.json, "What was found, one JSON object a frame; - is standard output", "FILE.jsonl"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &job.threshold, "Lowest score, 0 to 1; 0 is the model's own (default 0)", "SCORE"},
     {"iou-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &job.iou_threshold, "Overlap beyond which the weaker box goes, 0 to 1; 0 is the model's own (default 0)", "IOU"},
@@ -99,12 +121,13 @@ int fv_command_detect(int argc, char **argv) {
   const FvUsage usage = {
     "detect", "INPUT",
     "Finds objects in a picture (.jpg, .png, .bmp) or a video, and prints what it found.\n\n"
+    "  fovea detect street.mp4 --output street-boxes.mp4 --sheet street-boxes.png\n"
     "  fovea detect --model yolo-fastestv2.onnx street.mp4 --output street-boxes.mp4 --json street.jsonl\n"
     "  fovea detect --model version-RFB-320.onnx face.jpg --output face-boxes.png", 1, 1};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) {
     job.input = argv[1];
-    result = check_job(&job);
+    result = check_job(&job, model, grid);
   }
   if (result == FV_EXIT_OK) {
     gst_init(NULL, NULL);
@@ -112,7 +135,10 @@ int fv_command_detect(int argc, char **argv) {
     result = is_picture(job.input) ? fv_detect_picture(&job) : fv_detect_video(&job);
   }
   fv_model_options_finish(&job.options);
-  g_free(job.model);
+  free(job.model);
+  g_free(model);
+  g_free(grid);
+  g_free(job.sheet);
   g_free(job.output);
   g_free(job.json);
   return result;

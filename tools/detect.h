@@ -5,14 +5,17 @@
 #include <stdio.h>
 
 #include "options.h"
+#include "sheet.h"
 
 typedef struct FvDetectJob {
   const char *input;
-  char *model;
+  char *model; /* path, found */
   FvModelOptions options;
   double threshold, iou_threshold; /* 0: the model's own */
   int max_detections, interval;
   char *output, *json; /* or NULL; json "-" is standard output */
+  char *sheet;         /* of a video, or NULL */
+  FvSheetGrid grid;    /* of the sheet */
   gboolean quiet;
 } FvDetectJob;
 

@@ -13,10 +13,12 @@
 #include "tally.h"
 
 #define PROGRESS_MS 100
+#define OVERLAY_NAME "overlay"
 
 typedef struct Run {
   const FvDetectJob *job;
   GstElement *pipeline, *detect;
+  FvSheet *sheet; /* or NULL; under the lock */
   GList *outputs; /* elements behind the detector, the last one first; not started until data arrives */
   GMainLoop *loop;
   FvProgress progress;
@@ -81,8 +83,8 @@ static GPtrArray *make_chain(const FvDetectJob *job, FvProblems *problems) {
   fv_chain_add(chain, "videoconvert", NULL, nowhere);
   add_detector(chain, job);
   if (job->json != NULL) add_publisher(chain, job);
+  if (job->output != NULL || job->sheet != NULL) fv_chain_add(chain, "foveaoverlay", OVERLAY_NAME, nowhere);
   if (job->output != NULL) {
-    fv_chain_add(chain, "foveaoverlay", NULL, nowhere);
     fv_compose_recording(chain, job->output, FV_CODEC_AUTO, 0, nowhere, problems);
   } else {
     fv_step_set(fv_chain_add(chain, "fakesink", NULL, nowhere), "sync", "false", nowhere);
@@ -130,7 +132,30 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
   g_array_set_size(run->objects, 0);
   if (caps != NULL && gst_video_info_from_caps(&video, caps))
     fovea_meta_read(buffer, video.width, video.height, known != NULL ? known->label_quarks : NULL, run->objects);
-  for (guint i = 0; i < run->objects->len; i++) fv_tally_add(&run->tally, g_array_index(run->objects, FoveaObject, i).label);
+  for (guint i = 0; i < run->objects->len; i++) {
+    const FoveaObject *object = &g_array_index(run->objects, FoveaObject, i);
+    fv_tally_add(&run->tally, object->label, object->confidence);
+  }
+  g_mutex_unlock(&run->lock);
+  gst_clear_caps(&caps);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Behind the overlay: what the annotated video shows. */
+static GstPadProbeReturn on_drawn(GstPad *pad, GstPadProbeInfo *info, gpointer user) {
+  Run *run = user;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+  GstCaps *caps = gst_pad_get_current_caps(pad);
+  GstClockTime time = GST_CLOCK_TIME_NONE;
+  if (event != NULL) {
+    const GstSegment *segment;
+    gst_event_parse_segment(event, &segment);
+    if (segment->format == GST_FORMAT_TIME) time = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    gst_event_unref(event);
+  }
+  g_mutex_lock(&run->lock);
+  if (caps != NULL) fv_sheet_add(run->sheet, buffer, caps, time);
   g_mutex_unlock(&run->lock);
   gst_clear_caps(&caps);
   return GST_PAD_PROBE_OK;
@@ -228,7 +253,17 @@ static void report(Run *run) {
   fv_tally_print(&run->tally, to);
   report_times(run, to);
   if (job->output != NULL) fprintf(to, "annotated video: %s\n", job->output);
+  if (job->sheet != NULL) fprintf(to, "contact sheet: %s\n", job->sheet);
   if (job->json != NULL && strcmp(job->json, "-") != 0) fprintf(to, "records: %s\n", job->json);
+}
+
+static int write_sheet(Run *run) {
+  FvError err;
+  if (run->sheet == NULL) return FV_EXIT_OK;
+  g_mutex_lock(&run->lock);
+  int code = fv_sheet_write(run->sheet, run->job->sheet, &err);
+  g_mutex_unlock(&run->lock);
+  return code < 0 ? fv_fail("detect", "%s", err.message) : FV_EXIT_OK;
 }
 
 /* --- The whole --------------------------------------------------------------------------------------------------- */
@@ -248,6 +283,15 @@ static void run_loop(Run *run) {
   if (run->counting) fv_progress_end(&run->progress);
 }
 
+static void watch_sheet(Run *run) {
+  GstElement *overlay = gst_bin_get_by_name(GST_BIN(run->pipeline), OVERLAY_NAME);
+  GstPad *pad = gst_element_get_static_pad(overlay, "src");
+  run->sheet = fv_sheet_new(run->job->grid);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_drawn, run, NULL);
+  gst_object_unref(pad);
+  gst_object_unref(overlay);
+}
+
 static void run_pipeline(Run *run) {
   run->loop = g_main_loop_new(NULL, FALSE);
   run->detect = gst_bin_get_by_name(GST_BIN(run->pipeline), FV_DETECT_NAME);
@@ -259,9 +303,11 @@ static void run_pipeline(Run *run) {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, start_outputs, run, NULL);
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, run, NULL);
   gst_object_unref(pad);
+  if (run->job->sheet != NULL) watch_sheet(run);
   run_loop(run);
   if (run->result == FV_EXIT_OK && run->tally.frames == 0 && !run->interrupted)
     run->result = fv_fail("detect", "%s: not one frame could be decoded", run->job->input);
+  if (run->result == FV_EXIT_OK) run->result = write_sheet(run);
   if (run->result == FV_EXIT_OK) report(run); /* the element still has its figures */
   gst_element_set_state(run->pipeline, GST_STATE_NULL);
   if (run->result == FV_EXIT_OK && run->interrupted) run->result = FV_EXIT_INTERRUPTED;
@@ -269,6 +315,7 @@ static void run_pipeline(Run *run) {
   gst_object_unref(run->detect);
   g_main_loop_unref(run->loop);
   fv_tally_finish(&run->tally);
+  fv_sheet_free(run->sheet);
   g_array_unref(run->objects);
   g_mutex_clear(&run->lock);
   g_free(run->missing);

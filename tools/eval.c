@@ -213,13 +213,13 @@ int fv_command_eval(int argc, char **argv) {
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
     {0}};
-  const FvUsage usage = {command, "MODEL",
+  const FvUsage usage = {command, "[MODEL]",
                          "Measures mean average precision by COCO's rules, 0 to 1, on pictures or on the frames of a recording. Pictures are taken as stored, without their EXIF orientation.\n"
-                         "Classes without an annotated object are left out.", 1, 1};
+                         "Classes without an annotated object are left out." FV_MODEL_ARGUMENT, 0, 1};
   fv_json_init(&it.results);
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK) result = check_settings(&settings);
-  if (result == FV_EXIT_OK) result = load(&it, &settings, &options, argv[1]);
+  if (result == FV_EXIT_OK) result = load(&it, &settings, &options, fv_model_argument(argc, argv));
   if (result == FV_EXIT_OK) result = evaluate(&it, &settings);
   if (result == FV_EXIT_OK && settings.detections) result = write_results(&it, settings.detections);
   if (result == FV_EXIT_OK) result = report(&it, &settings);

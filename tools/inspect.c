@@ -69,6 +69,18 @@ static void json_values(FvJson *json, const Inspection *it, bool input) {
   fv_json_close(json, ']');
 }
 
+static const char *activation_name(FvActivationKind kind) {
+  static const char *const names[] = {"none", "sigmoid", "softmax"};
+  return names[kind];
+}
+
+static void json_labels(FvJson *json, const FvDescription *description) {
+  char scratch[32];
+  fv_json_open(json, "labels", '[');
+  for (int label = 0; label < description->class_count; label++) fv_json_string(json, NULL, fv_description_label(description, label, scratch));
+  fv_json_close(json, ']');
+}
+
 static void json_description(FvJson *json, const FvModel *model) {
   const FvDescription *description = fv_model_description(model);
   const FvPreprocess *pre = &description->preprocess;
@@ -79,6 +91,8 @@ static void json_description(FvJson *json, const FvModel *model) {
   }
   fv_json_string(json, "description_source", description->source);
   fv_json_int(json, "classes", description->class_count);
+  json_labels(json, description);
+  fv_json_string(json, "score_activation", activation_name(description->head.score_activation));
   fv_json_number(json, "threshold", description->threshold, 4);
   fv_json_number(json, "iou_threshold", description->iou_threshold, 4);
   fv_json_open(json, "preprocess", '{');
@@ -232,16 +246,16 @@ int fv_command_inspect(int argc, char **argv) {
     FV_DEVICE_OPTIONS(options),
     {"reference", 0, 0, G_OPTION_ARG_NONE, &reference, "Use reference kernels only: slow, for checking", NULL},
     {0}};
-  const FvUsage usage = {"inspect", "MODEL", "Shows inputs, outputs, family, operators, parameters, work, memory and the kernel of every step.", 1, 1};
+  const FvUsage usage = {"inspect", "[MODEL]", "Shows inputs, outputs, family, operators, parameters, work, memory and the kernel of every step." FV_MODEL_ARGUMENT, 0, 1};
   FvError err;
   Inspection it = {0};
   FvContainerInfo container = {0};
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
-  if (result == FV_EXIT_OK) result = fv_model_options_open(&options, usage.command, argv[1], &it.model);
+  if (result == FV_EXIT_OK) result = fv_model_options_open(&options, usage.command, fv_model_argument(argc, argv), &it.model);
   it.layers = layers;
   if (result == FV_EXIT_OK && strcmp(fv_model_info(it.model).format, "fovea") == 0) {
     it.container = &container;
-    if (fv_container_verify(argv[1], options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);
+    if (fv_container_verify(fv_model_info(it.model).path, options.trusted_keys, &container, &err) < 0) result = fv_fail(usage.command, "%s", err.message);
   }
   if (result == FV_EXIT_OK) {
     FvPlanParams params = {.device = options.device, .threads = options.threads, .flags = FV_PLAN_NO_MEASURE | (reference ? FV_PLAN_REFERENCE : 0)};

@@ -42,14 +42,23 @@ static int unknown(const char *name) {
   return FV_EXIT_USAGE;
 }
 
-/* In a build tree (BUILD/tools/fovea, BUILD beside configs/) descriptions and label files are those of the source, without a word in the
+/* SOURCE/folder, of the tree that the program was built in, is where to look unless the environment says otherwise. */
+static void use_folder(const char *tools, const char *folder, const char *variable) {
+  char *path = g_build_filename(tools, "..", "..", folder, NULL), *full = g_canonicalize_filename(path, NULL);
+  if (g_file_test(full, G_FILE_TEST_IS_DIR)) g_setenv(variable, full, FALSE);
+  g_free(full);
+  g_free(path);
+}
+
+/* In a build tree (BUILD/tools/fovea, BUILD beside configs/) descriptions, label files and models are those of the source, without a word in the
  * environment. meson-info tells a build tree from an installation. */
-static void use_configs_of_source(void) {
+static void use_files_of_source(void) {
   char *program = g_file_read_link("/proc/self/exe", NULL);
   char *tools = program != NULL ? g_path_get_dirname(program) : g_strdup("."), *info = g_build_filename(tools, "..", "meson-info", NULL);
-  char *configs = g_build_filename(tools, "..", "..", "configs", NULL);
-  if (g_file_test(info, G_FILE_TEST_IS_DIR) && g_file_test(configs, G_FILE_TEST_IS_DIR)) g_setenv("FOVEA_CONFIG_DIR", configs, FALSE);
-  g_free(configs);
+  if (g_file_test(info, G_FILE_TEST_IS_DIR)) {
+    use_folder(tools, "configs", "FOVEA_CONFIG_DIR");
+    use_folder(tools, "models", "FOVEA_MODEL_DIR");
+  }
   g_free(info);
   g_free(tools);
   g_free(program);
@@ -57,7 +66,7 @@ static void use_configs_of_source(void) {
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, ""); /* names of files; numbers stay as they are in every file we read */
-  use_configs_of_source();
+  use_files_of_source();
   if (argc < 2) {
     print_help(stderr);
     return FV_EXIT_USAGE;

@@ -64,6 +64,8 @@ int fv_options_parse(const FvUsage *usage, const GOptionEntry *entries, const GO
   return result;
 }
 
+const char *fv_model_argument(int argc, char **argv) { return argc > 1 ? argv[1] : NULL; }
+
 void fv_model_options_finish(FvModelOptions *options) {
   g_free(options->config);
   g_free(options->labels);

@@ -30,6 +30,10 @@ typedef struct FvUsage {
 /* Returns FV_EXIT_OK, or FV_EXIT_USAGE after saying what is wrong. --help prints and ends the process. */
 int fv_options_parse(const FvUsage *usage, const GOptionEntry *entries, const GOptionEntry *extra, int *argc, char ***argv);
 
+/* MODEL where it is the only argument and may be left out; NULL is the model that comes with Fovea. For the summary of --help: */
+const char *fv_model_argument(int argc, char **argv);
+#define FV_MODEL_ARGUMENT "\nMODEL is a file or the name of an installed model; without it: " FV_DEFAULT_MODEL "."
+
 /* Options of every subcommand that opens a model and runs it. */
 typedef struct FvModelOptions {
   char *config, *labels, *device, *precision, *signature, *trusted_keys;
@@ -54,7 +58,7 @@ typedef struct FvModelOptions {
 void fv_model_options_finish(FvModelOptions *options);
 /* Whether the numbers and words can be right at all; opening a model begins with it. */
 int fv_model_options_check(const FvModelOptions *options, const char *command);
-/* All say what is wrong and return an exit code. */
+/* All say what is wrong and return an exit code. path: as fv_model_open takes it. */
 int fv_model_options_open(const FvModelOptions *options, const char *command, const char *path, FvModel **model);
 int fv_model_options_plan(const FvModelOptions *options, const char *command, FvModel *model, unsigned flags, const FvNamedTensor *constants,
                           int constant_count, FvPlan **plan);

@@ -5,6 +5,7 @@
 typedef struct Count {
   const char *label;
   guint64 objects, frames, last_frame;
+  double scores; /* their sum */
 } Count;
 
 void fv_tally_init(FvTally *tally) { *tally = (FvTally){.classes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free)}; }
@@ -13,7 +14,7 @@ void fv_tally_finish(FvTally *tally) { g_clear_pointer(&tally->classes, g_hash_t
 
 void fv_tally_begin_frame(FvTally *tally) { tally->frames++; }
 
-void fv_tally_add(FvTally *tally, const char *label) {
+void fv_tally_add(FvTally *tally, const char *label, double score) {
   Count *count = g_hash_table_lookup(tally->classes, label);
   if (count == NULL) {
     count = g_new0(Count, 1);
@@ -21,6 +22,7 @@ void fv_tally_add(FvTally *tally, const char *label) {
     g_hash_table_insert(tally->classes, (gpointer)label, count);
   }
   count->objects++;
+  count->scores += score;
   tally->objects++;
   if (count->last_frame == tally->frames) return;
   count->last_frame = tally->frames;
@@ -35,9 +37,11 @@ static int most_frequent_first(gconstpointer a, gconstpointer b) {
 
 void fv_tally_print(const FvTally *tally, FILE *to) {
   GList *counts = g_list_sort(g_hash_table_get_values(tally->classes), most_frequent_first);
+  if (counts != NULL) fprintf(to, "  %-20s %8s %8s  %s\n", "class", "frames", "objects", "mean score");
   for (GList *item = counts; item != NULL; item = item->next) {
     const Count *count = item->data;
-    fprintf(to, "  %-20s %" G_GUINT64_FORMAT " in %" G_GUINT64_FORMAT " frame%s\n", count->label, count->objects, count->frames, count->frames == 1 ? "" : "s");
+    fprintf(to, "  %-20s %8" G_GUINT64_FORMAT " %8" G_GUINT64_FORMAT "  %8.1f %%\n", count->label, count->frames, count->objects,
+            100.0 * count->scores / (double)count->objects);
   }
   g_list_free(counts);
 }

@@ -64,12 +64,12 @@ int fv_command_tune(int argc, char **argv) {
     FV_MODEL_OPTIONS(options),
     FV_DEVICE_OPTIONS(options),
     {0}};
-  const FvUsage usage = {command, "MODEL", "Times the ways in which a Vulkan device can compute each convolution and keeps the fastest for plans made from then on.", 1, 1};
+  const FvUsage usage = {command, "[MODEL]", "Times the ways in which a Vulkan device can compute each convolution and keeps the fastest for plans made from then on." FV_MODEL_ARGUMENT, 0, 1};
   FvModel *model = NULL;
   FvPlan *plan = NULL;
   int result = fv_options_parse(&usage, entries, NULL, &argc, &argv);
   if (result == FV_EXIT_OK && !options.device) options.device = g_strdup("vulkan"); /* auto may be the CPU */
-  if (result == FV_EXIT_OK) result = fv_model_options_open(&options, command, argv[1], &model);
+  if (result == FV_EXIT_OK) result = fv_model_options_open(&options, command, fv_model_argument(argc, argv), &model);
   if (result == FV_EXIT_OK) result = fv_model_options_plan(&options, command, model, 0, NULL, 0, &plan);
   if (result == FV_EXIT_OK) result = tune(plan, json);
   fv_plan_destroy(&plan);

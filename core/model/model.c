@@ -123,12 +123,9 @@ static int finish_open(FvModel *model, int result, FvModel **ret_model) {
   return result;
 }
 
-int fv_model_open(const char *path, const FvModelParams *params, FvModel **model, FvError *err) {
+static int open_file(const char *path, const FvModelParams *params, FvModel **model, FvError *err) {
   void *data;
   size_t size;
-  FvError local;
-  if (!path || !model) return fv_error_set(err, FV_ERR_INVALID, "a path and a place for the model are needed");
-  if (!err) err = &local;
   int result = fv_file_read(path, FV_MAX_MODEL_BYTES, &data, &size, err);
   if (result < 0) return result;
   FvModel *opened = create(path, false);
@@ -139,6 +136,18 @@ int fv_model_open(const char *path, const FvModelParams *params, FvModel **model
   else free(data); /* gone before graphs are prepared */
   if (result == 0) result = open_parsed(opened, params, err);
   return finish_open(opened, result, model);
+}
+
+int fv_model_open(const char *name, const FvModelParams *params, FvModel **model, FvError *err) {
+  char *path;
+  FvError local;
+  if (!model) return fv_error_set(err, FV_ERR_INVALID, "a place for the model is needed");
+  if (!err) err = &local;
+  int result = fv_model_find(name, &path, err);
+  if (result < 0) return result;
+  result = open_file(path, params, model, err);
+  free(path);
+  return result;
 }
 
 int fv_model_open_memory(const void *data, size_t size, const char *name, const FvModelParams *params, FvModel **model, FvError *err) {

@@ -10,8 +10,7 @@
  * than eight wait.
  *
  * |[
- * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect model=nanodet_m_320.onnx ! foveaoverlay \
- *   ! videoconvert ! autovideosink
+ * gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert ! foveadetect ! foveaoverlay ! videoconvert ! autovideosink
  * ]|
  */
 #include "foveadetect.h"
@@ -214,10 +213,6 @@ static void post_error(GstFoveaDetect *self, GstMessageType type, const FvError 
 }
 
 static FoveaEngine *load_engine(GstFoveaDetect *self, const FoveaEngineSettings *settings, FvError *err) {
-  if (!settings->model || !*settings->model) {
-    fv_error_set(err, FV_ERR_CONFIG, "no model is set; give the property model=FILE.onnx");
-    return NULL;
-  }
   FoveaEngine *engine = fovea_engine_new(settings, err);
   if (engine)
     GST_INFO_OBJECT(self, "%s: %s detector on %s", engine->name, fv_family_name(engine->description->family),
@@ -1165,7 +1160,8 @@ static void install_model_properties(GObjectClass *class, GParamFlags flags) {
   g_object_class_install_property(
     class, PROP_MODEL,
     g_param_spec_string("model", "Model",
-                        "Model file (.onnx or .fovea). A change while playing loads the new one beside the old and swaps at a frame", NULL,
+                        "Model file (.onnx or .fovea), or the name of an installed one; unset: " FV_DEFAULT_MODEL
+                        ", which comes with Fovea. A change while playing loads the new one beside the old and swaps at a frame", NULL,
                         flags));
   g_object_class_install_property(class, PROP_CONFIG,
                                   g_param_spec_string("config", "Description",

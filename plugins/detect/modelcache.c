@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -165,7 +166,7 @@ static gboolean cache_join(gchar *key, FoveaSharedPlan **ret_shared) {
   return made;
 }
 
-FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
+static FoveaSharedPlan *acquire_file(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
   FoveaSharedPlan *shared;
   gchar *key = cache_key(model, params, plan_params);
   g_mutex_lock(&cache_lock);
@@ -191,6 +192,15 @@ FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *par
   if (last)
     shared_free(shared);
   return failed ? NULL : shared;
+}
+
+FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err) {
+  char *path = NULL;
+  if (fv_model_find(model, &path, err) < 0)
+    return NULL;
+  FoveaSharedPlan *shared = acquire_file(path, params, plan_params, err);
+  free(path);
+  return shared;
 }
 
 void fovea_plan_release(FoveaSharedPlan **shared) {

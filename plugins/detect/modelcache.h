@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct FoveaSharedPlan FoveaSharedPlan;
 
-/* Loads, or joins those who hold it; a caller who comes while another one loads waits for that one. Returns NULL and err on
+/* model is a path, or what fv_model_find takes. Loads, or joins those who hold it; a caller who comes while another one loads waits for that one. Returns NULL and err on
  * failure; failures are not remembered. params has no input shapes, plan_params no flags and constants; their texts may be NULL. */
 FoveaSharedPlan *fovea_plan_acquire(const gchar *model, const FvModelParams *params, const FvPlanParams *plan_params, FvError *err);
 /* The plan's device failed: those who hold it still do, and the next one who asks gets another. */

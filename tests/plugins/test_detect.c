@@ -212,14 +212,14 @@ static void size_and_format_change_between_frames(void) {
 
 typedef struct BadModel {
   const gchar *path; /* test name */
-  const gchar *file; /* NULL: no model property; "/…" as it is */
+  const gchar *file; /* "/…" as it is; without an ending: a model's name */
   GQuark (*domain)(void);
   gint code;
   const gchar *says; /* part of the sentence */
 } BadModel;
 
 static const BadModel bad_models[] = {
-  {"/plugins/detect/error/no-model", NULL, gst_library_error_quark, GST_LIBRARY_ERROR_SETTINGS, "model"},
+  {"/plugins/detect/error/no-model-of-that-name", "nobody", gst_resource_error_quark, GST_RESOURCE_ERROR_NOT_FOUND, "no model of that name in"},
   {"/plugins/detect/error/missing-file", "nowhere.onnx", gst_resource_error_quark, GST_RESOURCE_ERROR_NOT_FOUND, "nowhere.onnx"},
   {"/plugins/detect/error/garbage", "garbage.onnx", gst_stream_error_quark, GST_STREAM_ERROR_WRONG_TYPE, "garbage.onnx"},
   {"/plugins/detect/error/empty", "empty.onnx", gst_stream_error_quark, GST_STREAM_ERROR_WRONG_TYPE, "empty.onnx"},
@@ -233,7 +233,7 @@ static void bad_model_is_an_error(gconstpointer data) {
   GstBus *bus = gst_bus_new();
   gst_object_ref_sink(element);
   gst_element_set_bus(element, bus);
-  gchar *file = bad->file ? test_model(bad->file) : NULL;
+  gchar *file = strchr(bad->file, '.') ? test_model(bad->file) : g_strdup(bad->file);
   g_object_set(element, "model", file, NULL);
   g_assert_cmpint(gst_element_set_state(element, GST_STATE_PAUSED), ==, GST_STATE_CHANGE_FAILURE);
   GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
@@ -254,6 +254,18 @@ static void bad_model_is_an_error(gconstpointer data) {
   g_free(file);
   gst_element_set_bus(element, NULL);
   gst_object_unref(bus);
+  gst_object_unref(element);
+}
+
+static void without_a_model_the_shipped_one_runs(void) {
+  GstElement *element = gst_object_ref_sink(gst_element_factory_make("foveadetect", NULL));
+  gst_element_set_state(element, GST_STATE_PAUSED);
+  GstStructure *stats = NULL;
+  g_object_get(element, "stats", &stats, NULL);
+  g_assert_cmpint(gst_element_get_state(element, NULL, NULL, 0), !=, GST_STATE_CHANGE_FAILURE);
+  g_assert_cmpstr(gst_structure_get_string(stats, "device"), ==, "cpu");
+  gst_structure_free(stats);
+  gst_element_set_state(element, GST_STATE_NULL);
   gst_object_unref(element);
 }
 
@@ -653,6 +665,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/plugins/detect/reads-strides-of-the-video-meta", reads_strides_of_the_video_meta);
   g_test_add_func("/plugins/detect/end-of-stream-comes-after-every-frame", end_of_stream_comes_after_every_frame);
   g_test_add_func("/plugins/detect/flush-empties-and-goes-on", flush_empties_and_goes_on);
+  g_test_add_func("/plugins/detect/without-a-model-the-shipped-one-runs", without_a_model_the_shipped_one_runs);
   g_test_add_func("/plugins/detect/interval-analyses-every-nth-frame", interval_analyses_every_nth_frame);
   g_test_add_func("/plugins/detect/old-boxes-are-not-repeated-for-ever", old_boxes_are_not_repeated_for_ever);
   g_test_add_func("/plugins/detect/properties-keep-their-ranges", properties_keep_their_ranges);

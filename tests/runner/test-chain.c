@@ -36,6 +36,8 @@ static const TextCase text_cases[] = {
   {"detection and records", "version: 1\n" MODEL "cameras: {a: {uri: /a.mp4, detect: {model: m, fps: 5, interval: 2, policy: keep-newest}}}\noutputs: {file: {path: 'o/{camera}.jsonl', append: true}}\n", 0,
    "foveasrc name=source uri=file:///a.mp4 ! videorate drop-only=true max-rate=5 ! videoconvert ! foveadetect name=detect model=m.onnx device=cpu "
    "threshold=0.4 interval=2 policy=keep-newest ! foveapublish name=output-file method=file source=a file-path=o/a.jsonl append=true ! fakesink sync=false"},
+  {"the model that comes with Fovea", "version: 1\ncameras: {a: {uri: /a.mp4, detect: {}}}\n", 0, "foveasrc name=source uri=file:///a.mp4 ! videoconvert ! foveadetect name=detect ! fakesink sync=false"},
+  {"that model, on the CPU", "version: 1\nmodels: {m: {device: cpu}}\ncameras: {a: {uri: /a.mp4, detect: {model: m}}}\n", 0, "* ! foveadetect name=detect device=cpu ! fakesink sync=false"},
   {"a source with everything", "version: 1\ncameras: {a: {uri: 'rtsp://h/s', latency: 1s, stall-timeout: 5s, retry: {min: 500ms, max: 1min}, restart: always, placeholder: grey,\n"
    "  decode: {decoder: foveadecode, skip: nonref, loop-filter: off, max-fps: 5}}}\n", 0,
    "foveasrc name=source uri=rtsp://h/s latency=1000 stall-timeout=5000 retry-min=500 retry-max=60000 restart=always placeholder=grey decoder=foveadecode skip=nonref "

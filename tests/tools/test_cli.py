@@ -115,7 +115,7 @@ def test_unknown_commands_name_the_nearest(tmp):
 
 def test_wrong_options_are_usage_errors(tmp):
     refuses(2, 'unknown option --frob', 'infer', '--frob')
-    refuses(2, 'MODEL is missing', 'inspect')
+    refuses(2, 'MODEL is missing', 'infer')
     refuses(2, "'b.onnx' is one argument too many", 'bench', 'a.onnx', 'b.onnx')
     refuses(2, 'see fovea bench --help', 'bench', '--runs', 'many', 'a.onnx')
 
@@ -270,6 +270,7 @@ def test_inspect_knows_a_real_detector(tmp):
     assert rc == 0, err
     info = json.loads(out)
     assert info['family'] == 'nanodet' and info['preprocess']['width'] == 320, info['family']
+    assert len(info['labels']) == info['classes'] == 80 and info['labels'][:3] == ['person', 'bicycle', 'car'] and info['score_activation'] == 'none'
     assert info['operators']['Conv'] == 73 and 300e6 < info['macs'] < 400e6
 
 

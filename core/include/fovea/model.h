@@ -38,9 +38,17 @@ typedef struct FvModelParams {
 /* fv_model_open(path, &fv_model_params(.labels = "coco.txt"), &model, &err) */
 #define fv_model_params(...) ((FvModelParams){__VA_ARGS__})
 
-/* Opens, verifies and parses a .fovea file, or parses an ONNX file; the first bytes tell which. params may be NULL. On success *model is a new reference.
+/* The model that is taken where none is named. */
+#define FV_DEFAULT_MODEL "fovea-street"
+
+/* What opening a model by this name reads: a name without a slash and without an ending that is no file in the working directory is looked for, as NAME/NAME.fovea,
+ * NAME.fovea, NAME/NAME.onnx or NAME.onnx, in $FOVEA_MODEL_DIR, $XDG_DATA_HOME/fovea/models (or ~/.local/share) and the installed share/fovea/models. Anything else is a path and
+ * comes back as it is, whether it exists or not. NULL stands for FV_DEFAULT_MODEL. *ret_path is malloc'ed. Errors: FV_ERR_IO, naming the folders. */
+FV_API int fv_model_find(const char *name, char **ret_path, FvError *err);
+
+/* Opens, verifies and parses a .fovea file, or parses an ONNX file; the first bytes tell which. name is a path, or what fv_model_find looks for. params may be NULL. On success *model is a new reference.
  * Errors: FV_ERR_IO, FV_ERR_FORMAT, FV_ERR_UNSUPPORTED (names the node), FV_ERR_LIMIT, FV_ERR_CONFIG (also: not signed as asked, or no key to decrypt with). */
-FV_API int fv_model_open(const char *path, const FvModelParams *params, FvModel **model, FvError *err);
+FV_API int fv_model_open(const char *name, const FvModelParams *params, FvModel **model, FvError *err);
 /* The same from memory, which is copied where needed; name stands in for the path in messages. External data is refused. */
 FV_API int fv_model_open_memory(const void *data, size_t size, const char *name, const FvModelParams *params, FvModel **model,
                                 FvError *err);
@@ -68,7 +76,7 @@ FV_API const FvDescription *fv_model_description(const FvModel *model);
 FV_API const char *fv_model_describe_error(const FvModel *model);
 
 typedef struct FvModelInfo {
-  const char *path;          /* as opened */
+  const char *path;          /* as opened; of a name, what was found */
   const char *format;        /* "onnx" or "fovea" */
   const char *producer;      /* exporter's name and version, may be empty */
   int opset;                 /* of the default domain */
