@@ -6,7 +6,6 @@
 A quantised checkpoint must agree within one step of each output's grid, a floating-point one within a thousandth of its largest value; else the exit status is 1."""
 import argparse
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -20,13 +19,13 @@ from kit.augment import letterbox
 from kit.export import Exported
 from kit.feed import to_input
 from kit.network import STRIDES
-from kit.teacher import find_fovea
+from kit.teacher import fovea
 
 
 def engine(model, tensor, folder):
     """Outputs by name."""
     np.save(folder / "input.npy", tensor)
-    subprocess.run([find_fovea(), "infer", "--device", "cpu", "--input", f"images={folder}/input.npy", "--output-dir", str(folder), model], check=True, stdout=subprocess.DEVNULL)
+    fovea("infer", "--device", "cpu", "--input", f"images={folder}/input.npy", "--output-dir", folder, model)
     return {path.stem: np.load(path) for path in folder.glob("*.npy") if path.stem != "input"}
 
 

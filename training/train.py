@@ -20,10 +20,12 @@ from kit import checkpoint, curves, distil, export, prune, quantise, recipe as r
 from kit.boxes import flatten
 from kit.data import Pool
 from kit.evaluate import evaluate
+from kit.features import FeatureLoss
 from kit.feed import batches, to_input
 from kit.loss import DetectionLoss
 from kit.network import BINS, PLANS, Detector, count, multiplications
 from kit.progress import Progress
+from kit.truth import save_pool
 
 
 def learning_rate(step, recipe):
@@ -34,17 +36,28 @@ def learning_rate(step, recipe):
     return recipe["rate"] * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
 
-def make_optimiser(network, recipe):
+def make_optimiser(network, features, recipe):
     """Decay is for weights, not for biases and normalisation."""
-    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    groups = [{"params": [p for _, p in trained if (p.ndim > 1) == heavy], "weight_decay": recipe["decay"] if heavy else 0.0} for heavy in (True, False)]
+    trained = [p for part in (network, features) if part is not None for p in part.parameters() if p.requires_grad]
+    groups = [{"params": [p for p in trained if (p.ndim > 1) == heavy], "weight_decay": recipe["decay"] if heavy else 0.0} for heavy in (True, False)]
     return torch.optim.AdamW(groups, lr=recipe["rate"])
 
 
 def freeze(network, prefixes):
     """Parts whose names begin with a prefix (stem, stages.0, …) keep what they know."""
+    names = [name for name, _ in network.named_parameters()]
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            raise SystemExit(f"freeze: there is no part '{prefix}': there are stem, stages.0 to stages.{len(network.stages) - 1}, lateral, heads")
     for name, p in network.named_parameters():
         p.requires_grad = not any(name.startswith(prefix) for prefix in prefixes)
+
+
+def rest(network, prefixes):
+    """Frozen normalisations keep their means too."""
+    for name, part in network.named_modules():
+        if isinstance(part, torch.nn.BatchNorm2d) and any(name.startswith(prefix) for prefix in prefixes):
+            part.eval()
 
 
 class Run:
@@ -59,12 +72,21 @@ class Run:
         self.pruner.network = self.network
         freeze(self.network, recipe["freeze"])
         self.average = checkpoint.copy_of(self.network)
-        self.optimiser = make_optimiser(self.network, recipe)
+        self.features = self._features()
+        self.optimiser = make_optimiser(self.network, self.features, recipe)
         self.loss = DetectionLoss(self.width, self.height)
         self.held_out = Pool(recipe["held-out"], recipe["classes"], recipe["long-side"]) if recipe["held-out"] else None
         self.step, self.best = 0, -1.0
         if (self.output / "last.pt").exists():
             self._resume()
+
+    def _teacher(self):
+        return distil.make(self.recipe["distil"], self.recipe["classes"], self.width, self.height)
+
+    def _features(self):
+        """What learns from the teacher's maps, if anything; also sees early whether there is a teacher."""
+        width = self._teacher().width if self.recipe["distil"] else 0
+        return FeatureLoss(self.network.plan.neck, width) if width else None
 
     def _begin(self):
         recipe = self.recipe
@@ -75,31 +97,39 @@ class Run:
         return Detector(plan)
 
     def _resume(self):
-        state = torch.load(self.output / "last.pt")
+        state = checkpoint.read(self.output / "last.pt")
         if state["recipe"] != self.recipe:
-            raise SystemExit(f"{self.output}/last.pt belongs to another recipe: give --output another folder, or remove it")
+            differ = sorted(key for key in {*state["recipe"], *self.recipe} if state["recipe"].get(key) != self.recipe.get(key))
+            raise SystemExit(f"{self.output}/last.pt belongs to another recipe ({', '.join(differ)} differ{'s' if len(differ) == 1 else ''}): give --output another folder, or remove it")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state["optimiser"]})
         self.pruner.load_state(state["pruner"])
+        if self.features is not None:
+            self.features.load_state_dict(state["features"])
         self.step, self.best = state["step"], state["best"]
 
     def _save(self):
-        checkpoint.save(self.output / "last.pt", self.average.plan, self.recipe, network=self.network.state_dict(), average=self.average.state_dict(),
-                        optimiser=self.optimiser.state_dict(), pruner=self.pruner.state(), step=self.step, best=self.best)
+        tensors = {"network": self.network.state_dict(), "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict()["state"], "pruner": self.pruner.state(),
+                   "features": self.features.state_dict() if self.features is not None else None}
+        checkpoint.save(self.output / "last.pt", self.average.plan, self.recipe, tensors, step=self.step, best=self.best)
 
     def _learn(self, batch):
         pixels, boxes, classes, weights, teacher = batch
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, self.recipe)
-        outputs = self.network(to_input(pixels).contiguous(memory_format=torch.channels_last))
+        maps = self.network.features(to_input(pixels).contiguous(memory_format=torch.channels_last))
+        outputs = self.network.read(maps)
         loss, parts = self.loss(outputs, boxes, classes, weights)
         if teacher is not None:
             which, wanted = teacher
             logits, distances = flatten(outputs, BINS)
-            taught = distil.distillation_loss(logits[which], distances[which], wanted)
-            share = self.recipe["distil"].get("weight", 1.0)
-            loss, parts["teacher"] = loss + share * taught, float(taught.detach())
+            taught = self.recipe["distil"].get("weight", 1.0) * distil.distillation_loss(logits[which], distances[which], wanted)
+            if self.features is not None:
+                kinds = logits.shape[-1]
+                apart = self.features([part[which] for part in maps], wanted[..., kinds + 4 * BINS :], wanted[..., :kinds].amax(-1))
+                taught = taught + self.recipe["distil"]["features"] * apart
+            loss, parts["teacher"] = loss + taught, float(taught.detach())
         loss = loss + self.pruner.penalty()
         self.optimiser.zero_grad()
         loss.backward()
@@ -148,7 +178,7 @@ class Run:
         curves.draw(self.output / "log.csv", self.output / "curves.png")
         if score >= self.best or self.best == -1.0:
             self.best = score
-            checkpoint.save(self.output / "best.pt", self.average.plan, self.recipe, average=self.average.state_dict(), score=score, step=self.step)
+            checkpoint.save(self.output / "best.pt", self.average.plan, self.recipe, {"average": self.average.state_dict()}, score=score, step=self.step)
         self._save()
         return row
 
@@ -156,13 +186,12 @@ class Run:
         """To the end, or until a step; True at the end."""
         recipe = self.recipe
         last = min(recipe["steps"], stop_after or recipe["steps"])
-        make_teacher = None
-        if recipe["distil"]:
-            make_teacher = lambda: distil.DenseTeacher(recipe["distil"], recipe["classes"], self.width, self.height)
-        progress, sums, seen = Progress(recipe["steps"], recipe["name"]), {}, 0
+        make_teacher = self._teacher if recipe["distil"] else None
+        progress, sums, seen = Progress(recipe["steps"], recipe["name"], self.step), {}, 0
         self.network.to(memory_format=torch.channels_last)
         for batch in batches(recipe, self.step, last, make_teacher):
             self.network.train()
+            rest(self.network, recipe["freeze"])
             quantise.follow(self.network, recipe, self.step)
             parts = self._learn(batch)
             self.step, seen = self.step + 1, seen + 1
@@ -170,7 +199,7 @@ class Run:
                 sums[key] = sums.get(key, 0.0) + value
             if not math.isfinite(parts["loss"]):
                 raise SystemExit(f"the loss is no number any more at step {self.step}: try a lower rate")
-            progress.step(self.step, f"loss {sums['loss'] / seen:.3f} best {self.best:.3f}")
+            progress.step(self.step, f"loss {sums['loss'] / seen:.3f}" + (f" best {self.best:.3f}" if self.best >= 0 else ""))
             if self.step % recipe["evaluate-every"] == 0 or self.step == last:
                 self._checkpoint(sums, seen)
                 sums, seen = {}, 0
@@ -196,6 +225,9 @@ def main():
     path = f"{output}/{recipe['name']}.onnx"
     export.write(checkpoint.load_network(f"{output}/best.pt"), recipe, path)
     print(f"{path}: {os.path.getsize(path)} bytes, score {run.best:.3f}", file=sys.stderr)
+    if run.held_out is not None:
+        root = save_pool(run.held_out, recipe["classes"], f"{output}/held-out.json")
+        print(f"measure it: fovea eval --images {root} --annotations {output}/held-out.json {path}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 
 Usage: test_kit.py SOURCE_ROOT FOVEA WORK_FOLDER, with a Python that has PyTorch; exit status 77 without.
 """
+import copy
+import json
 import os
 import pathlib
 import shutil
@@ -22,11 +24,14 @@ except ImportError as error:
     print(f"skipped: {error}: install python3-torch python3-pil python3-cairo python3-yaml")
     sys.exit(77)
 
-from kit import augment, boxes, checkpoint, prune, recipe as recipes  # noqa: E402
-from kit.data import read_folder  # noqa: E402
+from kit import augment, boxes, checkpoint, distil, export, prune, recipe as recipes  # noqa: E402
+from kit.data import Pool, read_folder  # noqa: E402
 from kit.evaluate import Tally  # noqa: E402
+from kit.features import FeatureLoss  # noqa: E402
+from kit.feed import batches, to_input  # noqa: E402
 from kit.network import PLANS, STRIDES, Detector, count  # noqa: E402
 from kit.render.street import Street  # noqa: E402
+from kit.truth import save_pool  # noqa: E402
 
 ENVIRONMENT = {**os.environ, "FOVEA": FOVEA, "PYTHONWARNINGS": "ignore", "FOVEA_DEVICE": "cpu"}
 
@@ -133,6 +138,76 @@ class Pieces(unittest.TestCase):
                         self.assertLessEqual(int((w.reshape(w.shape[0], -1, 4) != 0).sum(-1).max()), 2)
 
 
+class Teachers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        torch.manual_seed(3)
+        cls.path, cls.recipe = WORK / "teacher.pt", {"name": "teacher", "network": "fovea-n", "input": [128, 64], "classes": ["person", "car"], "quantise": None, "threshold": 0.3}
+        cls.plan = copy.deepcopy(PLANS["fovea-n"])
+        cls.plan.classes = 2
+        cls.network = Detector(cls.plan).eval()
+        checkpoint.save(cls.path, cls.plan, cls.recipe, {"average": cls.network.state_dict()}, score=0.5)
+
+    def test_what_a_teacher_does_not_know_is_not_learned(self):
+        rows = distil.make({"model": str(self.path)}, ["dog", "car"], 128, 64)(np.full((64, 128, 3), 90, np.uint8))
+        self.assertEqual(rows.shape, (16 * 8 + 8 * 4 + 4 * 2, 2 + 32))
+        self.assertTrue((rows[:, 0] == distil.UNKNOWN).all() and (rows[:, 1] > 0).all())
+        teacher = torch.from_numpy(rows)[None].float()
+        teacher[..., 1] = 0.9
+        logits = torch.zeros(1, len(rows), 2, requires_grad=True)
+        distil.distillation_loss(logits, torch.zeros(1, len(rows), 4, 8), teacher).backward()
+        self.assertEqual(float(logits.grad[..., 0].abs().max()), 0.0)
+        self.assertLess(float(logits.grad[..., 1].max()), 0.0)  # towards the teacher
+        with self.assertRaises(SystemExit) as caught:
+            distil.make({"model": str(self.path)}, ["dog"], 128, 64)
+        self.assertIn("knows none of dog", str(caught.exception))
+
+    def test_an_export_teaches_as_its_checkpoint(self):
+        try:
+            import onnxruntime  # noqa: F401
+        except ImportError:
+            with self.assertRaises(SystemExit) as caught:
+                distil.make({"model": __file__}, ["car"], 128, 64)
+            self.assertIn("ONNX Runtime", str(caught.exception))
+            self.skipTest("ONNX Runtime is not there")
+        export.write(self.network, self.recipe, WORK / "teacher.onnx")
+        pixels = np.random.default_rng(1).integers(0, 256, (64, 128, 3), np.uint8)
+        a, b = (distil.make({"model": str(WORK / name)}, ["car", "person"], 128, 64)(pixels).astype(float) for name in ("teacher.pt", "teacher.onnx"))
+        self.assertLess(np.abs(a - b).max(), 0.01)
+        inner = distil.make({"model": str(WORK / "teacher.onnx")}, ["car"], 64, 64)  # in the middle of the teacher's input
+        self.assertEqual(inner(pixels[:, :64]).shape, (8 * 8 + 4 * 4 + 2 * 2, 1 + 32))
+
+    def test_maps_are_learned(self):
+        torch.manual_seed(4)
+        student, loss = Detector(PLANS["fovea-n"]), FeatureLoss(PLANS["fovea-n"].neck, self.plan.neck)
+        pixels = np.random.default_rng(2).integers(0, 256, (64, 128, 3), np.uint8)
+        rows = torch.from_numpy(distil.make({"model": str(self.path), "features": 1.0}, ["person", "car"], 128, 64)(pixels))[None].float()
+        self.assertEqual(rows.shape[-1], 2 + 32 + self.plan.neck)
+        optimiser, values = torch.optim.Adam([*student.parameters(), *loss.parameters()], 0.01), []
+        for _ in range(12):
+            value = loss(student.features(to_input(torch.from_numpy(pixels)[None])), rows[..., 34:], rows[..., :2].amax(-1))
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            values.append(float(value))
+        self.assertLess(values[-1], 0.6 * values[0])
+
+    def test_slim_checkpoints_are_close_and_harmless(self):
+        checkpoint.slim(self.path, WORK / "slim.pt")
+        self.assertLess((WORK / "slim.pt").stat().st_size, 0.75 * self.path.stat().st_size)
+        x = torch.rand(1, 3, 64, 128)
+        for (a, b), (c, d) in zip(self.network(x), checkpoint.load_network(WORK / "slim.pt")(x)):
+            self.assertLess(float((b - d).abs().max() / b.abs().max()), 0.01)
+            self.assertLess(float((a - c).abs().max() / a.abs().max()), 0.01)
+        torch.save({"about": "{}", "average": os.getcwd}, WORK / "evil.pt")  # a function where weights should be
+        (WORK / "text.pt").write_text("no checkpoint")
+        torch.save({"about": '{"plan": {"stem": 8}, "recipe": {"classes": [], "quantise": null}}', "average": {}}, WORK / "plan.pt")
+        for name, said in (("evil.pt", "not a checkpoint"), ("text.pt", "not a checkpoint"), ("plan.pt", "plan cannot be built"), ("none.pt", "no such checkpoint"), ("a.onnx", "no such")):
+            with self.assertRaises(SystemExit) as caught:
+                checkpoint.load_network(WORK / name)
+            self.assertIn(said, str(caught.exception))
+
+
 class WholeRun(unittest.TestCase):
     def test_train_export_detect_quantise(self):
         shutil.rmtree(WORK / "run", ignore_errors=True)
@@ -157,11 +232,11 @@ class WholeRun(unittest.TestCase):
         for name in ("whole", "parts"):
             shutil.rmtree(WORK / name, ignore_errors=True)
         train("whole", "steps=6", "evaluate-every=3", "workers=0")
-        state = torch.load(WORK / "whole/last.pt")
+        state = checkpoint.read(WORK / "whole/last.pt")
         train("parts", "steps=6", "evaluate-every=3", "workers=0", stop=3)
-        self.assertEqual(torch.load(WORK / "parts/last.pt")["step"], 3)
+        self.assertEqual(checkpoint.read(WORK / "parts/last.pt")["step"], 3)
         train("parts", "steps=6", "evaluate-every=3", "workers=0")
-        again = torch.load(WORK / "parts/last.pt")
+        again = checkpoint.read(WORK / "parts/last.pt")
         for key, value in state["average"].items():
             self.assertTrue(torch.equal(value, again["average"][key]), key)
         self.assertIn("another recipe", train("parts", "steps=7", "evaluate-every=3", "workers=0", expect=1))
@@ -175,11 +250,70 @@ class WholeRun(unittest.TestCase):
         self.assertTrue(torch.equal(new.heads[0].scores.weight[2], old.heads[0].scores.weight[0]))
 
 
+def yolo_folder(name, count):
+    folder = WORK / name
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    (folder / "classes.txt").write_text("cat\n")
+    random = np.random.default_rng(1)
+    for n in range(count):
+        Image.fromarray(random.integers(0, 256, (48, 64, 3), np.uint8)).save(folder / f"images/{n}.png")
+        (folder / f"labels/{n}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    return folder
+
+
+class OwnPictures(unittest.TestCase):
+    def test_every_nth_is_held_out_and_not_learned_from(self):
+        folder = yolo_folder("mine", 10)
+        held = Pool([{"path": folder, "every": 5}], ["cat"], 640)
+        rest = Pool([{"path": folder}], ["cat"], 640, [{"path": f"{folder}/../mine", "every": 5}])
+        names = [[sample.path.name for sample in pool.lists[0]] for pool in (held, rest)]
+        self.assertEqual(names[0], ["0.png", "5.png"])
+        self.assertEqual(sorted(names[0] + names[1]), sorted(f"{n}.png" for n in range(10)))
+        root = save_pool(held, ["cat"], WORK / "held.json")
+        self.assertEqual(pathlib.Path(root), (folder / "images").resolve())
+        self.assertEqual([len(json.loads((WORK / "held.json").read_text())[key]) for key in ("images", "annotations")], [2, 2])
+        with self.assertRaises(SystemExit) as caught:
+            Pool([{"path": folder}], ["cat"], 640, [{"path": folder}])
+        self.assertIn("held out", str(caught.exception))
+
+    def test_own_boxes_are_kept_beside_the_teachers(self):
+        folder = yolo_folder("own", 3)
+        shutil.rmtree(WORK / "own-labelled", ignore_errors=True)
+        path = WORK / "untrained.onnx"
+        export.write(Detector(PLANS["fovea-n"]), {**recipes.DEFAULTS, "name": "untrained", "input": [64, 64]}, path)
+        said = kit(ROOT / "training/label.py", "--teacher", path, "--rename", "cat=tiger", "--output", "own-labelled", folder)
+        self.assertIn("boxes: tiger 3", said)
+        (sample, *_) = read_folder(WORK / "own-labelled", ["person", "tiger"])
+        self.assertEqual((sample.boxes.tolist(), sample.classes.tolist()), ([[16, 12, 48, 36]], [1]))
+        self.assertIn("no such folder", kit(ROOT / "training/label.py", "--teacher", path, "--output", "own-labelled", "nowhere", expect=1))
+
+
 class Errors(unittest.TestCase):
+    def test_recipes_extend_others(self):
+        (WORK / "base.yaml").write_text("data: [{path: x}]\nsteps: 7\nprune: {kind: gradual, amount: 0.3}\nname: base\n")
+        (WORK / "other.yaml").write_text("extends: base.yaml\nprune: {kind: dynamic}\n")
+        recipe = recipes.load(WORK / "other.yaml", ["batch=3"])
+        self.assertEqual((recipe["steps"], recipe["prune"], recipe["batch"], recipe["name"]), (7, {"kind": "dynamic"}, 3, "other"))
+        (WORK / "loop.yaml").write_text("extends: loop.yaml\n")
+        with self.assertRaises(SystemExit) as caught:
+            recipes.load(WORK / "loop.yaml")
+        self.assertIn("come back to itself", str(caught.exception))
+
+    def test_shipped_recipes_can_be_read(self):
+        for path in sorted((ROOT / "training/recipes").rglob("*.yaml")):
+            if path.name != "new-class.yaml":  # waits for its pictures
+                recipes.load(path)
+
     def test_recipe(self):
         path = WORK / "bad.yaml"
         for text, said in (("bach: 3\n", "unknown key 'bach'"), ("data: [{path: x}]\nnetwork: fovea-xl\n", "network must be one of"),
-                           ("data: [{path: x}]\ninput: [300, 192]\n", "multiples of 32"), ("data: nothing\n", "data must be a list"), ("data: [", "bad.yaml")):
+                           ("data: [{path: x}]\ninput: [300, 192]\n", "multiples of 32"), ("data: nothing\n", "data must be a list"), ("data: [", "bad.yaml"),
+                           ("- a\n", "'key: value' lines"), ("data: [{path: x, shape: 2}]\n", "unknown key 'shape'"), ("data: [{path: x}]\nheld_out: []\n", "did you mean held-out?"),
+                           ("data: [{path: x}]\nheld-out: [{path: x, every: 1}]\n", "every must be 2"), ("data: [{path: x}]\nrate: 1e-3\n", "0.001"),
+                           ("data: [{path: x}]\nclasses: [a, a]\n", "different names"), ("data: [{path: x}]\ndistil: {model: m.pt}\n", "distil: true"),
+                           ("data: [{path: x}]\nprune: {kind: gradual, amount: lots}\n", "amount must be a number"), ("data: [{path: x}]\naugment: {scale: [2, 1]}\n", "scale must be")):
             path.write_text(text)
             with self.assertRaises(SystemExit) as caught:
                 recipes.load(path)
@@ -195,11 +329,27 @@ class Errors(unittest.TestCase):
         (folder / "labels/a.txt").write_text("1 0.5 0.5 0.5 0.5\n")
         (sample,) = read_folder(folder, ["cat"])
         self.assertEqual(sample.boxes.tolist(), [[10, 5, 30, 15]])
-        for line in ("7 0.5 0.5 0.5 0.5", "1 0.5 0.5", "cat 1 2 3 4"):
+        for line, said in (("7 0.5 0.5 0.5 0.5", "has 2 names"), ("1 0.5 0.5", "five numbers"), ("cat 1 2 3 4", "no class number"), ("1 20 10 5 5", "not pixels"), ("1 .5 .5 nan .5", "not pixels")):
             (folder / "labels/a.txt").write_text(line + "\n")
             with self.assertRaises(SystemExit) as caught:
                 read_folder(folder, ["cat"])
             self.assertIn("a.txt:1", str(caught.exception))
+            self.assertIn(said, str(caught.exception))
+        for spoil, said in ((lambda: (folder / "images/a.png").unlink(), "no pictures"), (lambda: (folder / "classes.txt").unlink(), "no classes.txt"),
+                            (lambda: (folder / "instances.json").write_text("{}"), "not a COCO file"), (lambda: shutil.rmtree(folder / "images"), "no folder images/")):
+            spoil()
+            with self.assertRaises(SystemExit) as caught:
+                read_folder(folder, ["cat"])
+            self.assertIn(said, str(caught.exception))
+
+    def test_a_spoiled_picture_ends_the_run_with_a_sentence(self):
+        folder = yolo_folder("spoiled", 4)
+        spoiled = folder / "images/2.png"
+        spoiled.write_bytes(spoiled.read_bytes()[:100])
+        recipe = {**recipes.DEFAULTS, "classes": ["cat"], "data": [{"path": str(folder)}], "batch": 8, "input": [64, 64], "workers": 1}
+        with self.assertRaises(SystemExit) as caught:
+            list(batches(recipe, 0, 2))
+        self.assertIn("2.png", str(caught.exception))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Feed(Dataset):
         self.width, self.height = recipe["input"]
         self.seed, self.settings = recipe["seed"], recipe["augment"]
         groups = [[s for s in recipe["data"] if bool(s.get("distil", False)) == wanted] for wanted in (False, True)]
-        self.pools = [Pool(group, recipe["classes"], recipe["long-side"]) if group else None for group in groups]
+        self.pools = [Pool(group, recipe["classes"], recipe["long-side"], recipe["held-out"]) if group else None for group in groups]
         sizes = [sum(s["share"] for s in group) if all("share" in s for s in group) else len(pool) if pool else 0 for group, pool in zip(groups, self.pools)]
         self.distilled = sizes[1] / sum(sizes)
         self.make_teacher, self.teacher = make_teacher, None
@@ -27,6 +27,13 @@ class Feed(Dataset):
         return self.length
 
     def __getitem__(self, index):
+        """A sample; or, since a worker cannot end the run, what is wrong."""
+        try:
+            return self._sample(index)
+        except SystemExit as error:
+            return str(error)
+
+    def _sample(self, index):
         random = np.random.default_rng([self.seed, self.first + index])
         distil = bool(random.random() < self.distilled)
         pool = self.pools[distil]
@@ -38,6 +45,9 @@ class Feed(Dataset):
 
 def collate(samples):
     """pixels [B, H, W, 3] uint8, boxes [B, M, 4], classes [B, M], weights [B, M], teacher: [B, N, K] and which samples have one, or None."""
+    wrong = [s for s in samples if isinstance(s, str)]
+    if wrong:
+        return wrong[0]
     most = max(1, min(MOST, max(len(s[2]) for s in samples)))
     pixels = torch.from_numpy(np.stack([s[0] for s in samples]))
     boxes, classes = torch.zeros(len(samples), most, 4), torch.full((len(samples), most), -1, dtype=torch.long)
@@ -60,7 +70,10 @@ def batches(recipe, first, last, make_teacher=None):
     size = recipe["batch"]
     feed = Feed(recipe, first * size, last * size, make_teacher)
     workers = recipe["workers"]
-    return DataLoader(feed, size, collate_fn=collate, num_workers=workers, prefetch_factor=4 if workers else 2, worker_init_fn=lambda _: torch.set_num_threads(1))
+    for batch in DataLoader(feed, size, collate_fn=collate, num_workers=workers, prefetch_factor=4 if workers else 2, worker_init_fn=lambda _: torch.set_num_threads(1)):
+        if isinstance(batch, str):
+            raise SystemExit(batch)
+        yield batch
 
 
 def plain(pool, width, height):

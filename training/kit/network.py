@@ -100,9 +100,13 @@ class Detector(nn.Module):
             maps[n] = maps[n] + nn.functional.interpolate(maps[n + 1], scale_factor=2.0, mode="nearest")
         return maps
 
+    def read(self, maps):
+        """Of the pyramid's maps, per stride (logits [B, C, h, w], distances [B, 4 * BINS, h, w])."""
+        return [head(part) for head, part in zip(self.heads, maps)]
+
     def forward(self, x):
-        """[B, 3, H, W], H and W multiples of 32 -> per stride (logits [B, C, h, w], distances [B, 4 * BINS, h, w])."""
-        return [head(part) for head, part in zip(self.heads, self.features(x))]
+        """[B, 3, H, W], H and W multiples of 32."""
+        return self.read(self.features(x))
 
 
 def count(network):

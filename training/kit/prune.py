@@ -254,5 +254,8 @@ def make(network, recipe):
         raise SystemExit(f"prune: amount must be above 0 and below 1, not {settings['amount']}")
     if kind == "structured":
         return Pruner(without_channels(network, float(settings.get("amount", 0.5))))
+    pattern = settings.get("pattern", [2, 4])
+    if len(pattern) != 2 or not all(isinstance(n, int) for n in pattern) or not 0 < pattern[0] < pattern[1] <= 32:
+        raise SystemExit(f"prune: pattern must be [kept, of], as [2, 4], not {pattern}")
     maker = {"gradual": MaskPruner, "regularised": RegularisedPruner, "dynamic": DynamicPruner, "n:m": PatternPruner}[kind]
     return maker(network, settings, recipe["steps"])

@@ -12,21 +12,26 @@ from PIL import Image, ImageOps
 def find_fovea():
     """The command: $FOVEA, the build tree beside this kit, or the PATH."""
     built = pathlib.Path(__file__).resolve().parents[2] / "build/tools/fovea"
-    command = os.environ.get("FOVEA") or (str(built) if built.exists() else shutil.which("fovea"))
-    if not command:
-        raise SystemExit("the fovea command is not there: build it (ninja -C build), or set FOVEA to where it is")
-    return command
+    command = os.environ.get("FOVEA") or (str(built) if built.exists() else "fovea")
+    found = shutil.which(command)
+    if not found:
+        raise SystemExit(f"the command {command} is not there: build it (ninja -C build), or set FOVEA to where it is")
+    return found
+
+
+def fovea(*words):
+    """Runs a command; what it prints."""
+    configs = pathlib.Path(__file__).resolve().parents[2] / "configs"
+    done = subprocess.run([find_fovea(), *map(str, words)], capture_output=True, text=True, env={"FOVEA_CONFIG_DIR": str(configs), **os.environ})
+    if done.returncode != 0:
+        raise SystemExit(done.stderr.strip() or f"fovea {words[0]} ended with {done.returncode}")
+    return done.stdout
 
 
 def detect(teacher, path, threshold, threads=1):
     """[{"label", "score", "box": (x, y, w, h)}] of one picture."""
-    command = [find_fovea(), "detect", "--quiet", "--device", "cpu", "--threads", str(threads), "--threshold", str(threshold), "--model", teacher, "--json", "-", str(path)]
-    configs = pathlib.Path(__file__).resolve().parents[2] / "configs"
-    done = subprocess.run(command, capture_output=True, text=True, env={"FOVEA_CONFIG_DIR": str(configs), **os.environ})
-    if done.returncode != 0:
-        raise SystemExit(done.stderr.strip())
-    return [{"label": o["detection"]["label"], "score": o["detection"]["confidence"], "box": (o["x"], o["y"], o["w"], o["h"])}
-            for o in json.loads(done.stdout)["objects"]]
+    said = fovea("detect", "--quiet", "--device", "cpu", "--threads", threads, "--threshold", threshold, "--model", teacher, "--json", "-", path)
+    return [{"label": o["detection"]["label"], "score": o["detection"]["confidence"], "box": (o["x"], o["y"], o["w"], o["h"])} for o in json.loads(said)["objects"]]
 
 
 def overlap(a, b):

@@ -40,6 +40,19 @@ class Coco:
         os.replace(path + ".part", path)
 
 
+def save_pool(pool, classes, path):
+    """The pictures of a pool as one file for `fovea eval`; returns the folder that its names count from."""
+    folders = [os.path.realpath(sample.path.parent) for samples in pool.lists for sample in samples]
+    root, truth = os.path.commonpath(folders), Coco(classes)
+    for samples in pool.lists:
+        for sample in samples:
+            sample.load(pool.long_side)
+            objects = [{"label": classes[c], "box": (b[0], b[1], b[2] - b[0], b[3] - b[1]), "ignore": w < 0} for c, b, w in zip(sample.classes, sample.boxes, sample.weights)]
+            truth.picture(os.path.relpath(os.path.realpath(sample.path), root), *sample.size, objects)
+    truth.save(str(path))
+    return root
+
+
 def mot_lines(frame, objects, classes):
     """Lines of a MOTChallenge gt.txt: frame from 1, track, x, y, w, h, 1, class from 1, visible share."""
     for thing in objects:
