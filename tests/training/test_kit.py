@@ -163,19 +163,28 @@ class Teachers(unittest.TestCase):
         self.assertIn("knows none of dog", str(caught.exception))
 
     def test_an_export_teaches_as_its_checkpoint(self):
-        try:
-            import onnxruntime  # noqa: F401
-        except ImportError:
-            with self.assertRaises(SystemExit) as caught:
-                distil.make({"model": __file__}, ["car"], 128, 64)
-            self.assertIn("ONNX Runtime", str(caught.exception))
-            self.skipTest("ONNX Runtime is not there")
         export.write(self.network, self.recipe, WORK / "teacher.onnx")
         pixels = np.random.default_rng(1).integers(0, 256, (64, 128, 3), np.uint8)
         a, b = (distil.make({"model": str(WORK / name)}, ["car", "person"], 128, 64)(pixels).astype(float) for name in ("teacher.pt", "teacher.onnx"))
         self.assertLess(np.abs(a - b).max(), 0.01)
         inner = distil.make({"model": str(WORK / "teacher.onnx")}, ["car"], 64, 64)  # in the middle of the teacher's input
         self.assertEqual(inner(pixels[:, :64]).shape, (8 * 8 + 4 * 4 + 2 * 2, 1 + 32))
+
+    def test_maps_of_an_onnx_teacher(self):
+        model = pathlib.Path(os.environ["FOVEA_SHARED_DIR"]) / "models/onnx/nanodet_m_320.onnx"
+        if not model.exists():
+            self.skipTest("no nanodet_m_320 in FOVEA_SHARED_DIR")
+        pixels = np.random.default_rng(3).integers(0, 256, (192, 320, 3), np.uint8)
+        plain = distil.make({"model": str(model)}, ["person", "unicorn"], 320, 192)
+        mapped = distil.make({"model": str(model), "features": 1.0, "maps": ["861", "867", "873"]}, ["person", "unicorn"], 320, 192)
+        self.assertEqual((plain.width, mapped.width), (0, 96))
+        a, b = plain(pixels), mapped(pixels)
+        self.assertEqual(b.shape, (40 * 24 + 20 * 12 + 10 * 6, 2 + 32 + 96))
+        self.assertTrue((a == b[:, :34]).all() and (a[:, 1] == distil.UNKNOWN).all() and b[:, 34:].std() > 0.1)
+        for maps, said in ((["861"], "name 3 values"), (["861", "867", "nowhere"], "nowhere")):
+            with self.assertRaises(SystemExit) as caught:
+                distil.make({"model": str(model), "features": 1.0, "maps": maps}, ["person"], 320, 192)
+            self.assertIn(said, str(caught.exception))
 
     def test_maps_are_learned(self):
         torch.manual_seed(4)

@@ -1,21 +1,21 @@
 """Learning from a teacher's own outputs: its scores and distance distributions at every cell, where its cells are ours.
 
-A teacher is a checkpoint of this kit (.pt, also one that ships), a model exported by this kit, or an ONNX detector of the nanodet family with strides 8, 16, 32 and as many bins as ours (NanoDet-m for
-one). Its input is as large as ours, or larger with ours in the middle of it. A checkpoint also gives its pyramid's maps (features.py). Classes that a teacher does not know are not learned from it, so that
-an old network can teach the old classes while a new one comes in.
-
-ONNX Runtime runs ONNX teachers (Debian 13: python3-onnxruntime; else PyPI's onnxruntime); checkpoints need nothing more.
+A teacher is a checkpoint of this kit (.pt, also one that ships), or a model that the engine runs: of this kit, or another of the nanodet family with strides 8, 16, 32 and as many bins as ours (NanoDet-m
+for one). Its input is as large as ours, or larger with ours in the middle of it. A checkpoint also gives its pyramid's maps (features.py), and so does an ONNX file when it is told what they are called.
+Classes that a teacher does not know are not learned from it, so that an old network can teach the old classes while a new one comes in.
 """
+import json
 import os
 
 import numpy as np
 import torch
-import yaml
 from torch.nn import functional as F
 
 from . import checkpoint
-from .feed import MEAN, STD, to_input
+from .engine import Engine
+from .feed import to_input
 from .network import BINS, STRIDES
+from .teacher import fovea
 
 UNKNOWN = -1.0  # the score of a class that the teacher does not know
 
@@ -53,47 +53,34 @@ class CheckpointTeacher:
         return np.concatenate(rows).astype(np.float16)
 
 
-class OnnxTeacher:
-    """As CheckpointTeacher, without maps."""
-
-    width = 0
+class ModelTeacher:
+    """As CheckpointTeacher, of a model that the engine runs. maps: the ONNX graph's names of the pyramid's maps, one a stride."""
 
     def __init__(self, settings, classes, width, height):
-        """settings: model; and where the model does not say so itself: labels, the teacher's class number of each of our classes; mean, std of its input, in the order of `channels`, bgr or rgb."""
-        try:
-            import onnxruntime
-        except ImportError:
-            raise SystemExit("distil: an ONNX teacher needs ONNX Runtime: apt install python3-onnxruntime (Debian 13) or pip install onnxruntime; a checkpoint (.pt) as teacher needs none") from None
-        if settings.get("features"):
-            raise SystemExit("distil: features can be learned from a checkpoint (.pt) only")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(settings["model"], options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its own classes have no common base
-            raise SystemExit(f"distil: {settings['model']} cannot be read: {str(error).splitlines()[0][:200]}") from None
-        self.wide, self.high = self.session.get_inputs()[0].shape[-1], self.session.get_inputs()[0].shape[-2]
-        self.logits = self._described(settings, classes)
+        """settings: model (.onnx or .fovea), of which the engine knows labels and preprocessing; features and maps."""
+        maps = settings.get("maps", [])
+        if bool(settings.get("features")) != bool(maps) or maps and len(maps) != len(STRIDES):
+            raise SystemExit(f"distil: features of a model are learned from its maps: name {len(STRIDES)} values of its graph under maps, one for each of the strides {STRIDES}")
+        self.engine = Engine(settings["model"], maps)
+        self.map_count = len(maps)
+        self.wide, self.high = self.engine.input.shape[-1], self.engine.input.shape[-2]
+        self.logits = self._described(settings["model"], classes)
         self.width_ours, self.height_ours = width, height
         self.left, self.top = (self.wide - width) // 2, (self.high - height) // 2
         if min(self.left, self.top) < 0 or self.left % STRIDES[-1] or self.top % STRIDES[-1]:
             raise SystemExit(f"distil: the teacher's input of {self.wide} x {self.high} does not hold ours of {width} x {height} on common cells")
+        outputs = self.engine(np.zeros(self.engine.input.shape, np.float32))
+        self.width = outputs[-1].shape[1] if maps else 0
 
-    def _described(self, settings, classes):
-        """Takes over what a model of this kit says of itself, or what the recipe says; whether scores are logits."""
-        text = self.session.get_modelmeta().custom_metadata_map.get("fovea.description")
-        if text:
-            described = yaml.safe_load(text)
-            known, self.mean, self.std, self.flip = {name: n for n, name in enumerate(described["labels"])}, MEAN, STD, False
-        else:
-            missing = [key for key in ("labels", "mean", "std") if key not in settings]
-            if missing:
-                raise SystemExit(f"distil: {settings['model']} does not describe itself: the recipe has to give {', '.join(missing)}")
-            known, self.mean, self.std = settings["labels"], np.array(settings["mean"], np.float32), np.array(settings["std"], np.float32)
-            self.flip = settings.get("channels", "rgb") == "bgr"
-        self.numbers = numbers_of(known, classes, settings["model"])
-        return bool(text)
+    def _described(self, path, classes):
+        """Takes over what `fovea inspect` tells of the model; whether scores are logits."""
+        told = json.loads(fovea("inspect", "--json", "--device", "cpu", path))
+        if told["family"] != "nanodet":
+            raise SystemExit(f"distil: {path} is of the family {told['family']}: outputs are learned from models of the family nanodet")
+        pre = told["preprocess"]
+        self.numbers = numbers_of({name: n for n, name in enumerate(told["labels"])}, classes, path)
+        self.mean, self.scale, self.flip = np.array(pre["mean"], np.float32), np.array(pre["scale"], np.float32), pre["channels"] == "bgr"
+        return told["score_activation"] == "sigmoid"
 
     def _pairs(self, outputs):
         """Per stride its scores and distances, told apart by their shapes; scores come first."""
@@ -107,11 +94,14 @@ class OnnxTeacher:
     def __call__(self, pixels):
         canvas = np.zeros((self.high, self.wide, 3), np.float32)
         canvas[self.top : self.top + self.height_ours, self.left : self.left + self.width_ours] = pixels[:, :, ::-1] if self.flip else pixels
-        feed = ((canvas - self.mean) / self.std).transpose(2, 0, 1)[None]
-        rows = []
-        for stride, scores, distances in self._pairs(self.session.run(None, {self.session.get_inputs()[0].name: feed.astype(np.float32)})):
+        outputs = self.engine(((canvas - self.mean) * self.scale).transpose(2, 0, 1)[None])
+        count, rows = len(outputs) - self.map_count, []
+        for n, (stride, scores, distances) in enumerate(self._pairs(outputs[:count])):
             scores = 1 / (1 + np.exp(-scores)) if self.logits else scores
-            window = np.concatenate([columns(scores, self.numbers), distances], 1).reshape(self.high // stride, self.wide // stride, -1)
+            kinds = [columns(scores, self.numbers), distances]
+            if self.map_count:
+                kinds.append(outputs[count + n][0].reshape(self.width, -1).T)
+            window = np.concatenate(kinds, 1).reshape(self.high // stride, self.wide // stride, -1)
             y, x = self.top // stride, self.left // stride
             rows.append(window[y : y + self.height_ours // stride, x : x + self.width_ours // stride].reshape(-1, window.shape[-1]))
         return np.concatenate(rows).astype(np.float16)
@@ -121,7 +111,7 @@ def make(settings, classes, width, height):
     """The teacher of a recipe's `distil:`; it has been asked once when this returns."""
     if not os.path.exists(settings.get("model") or ""):
         raise SystemExit(f"distil: the teacher {settings.get('model')} is not there")
-    teacher = (CheckpointTeacher if settings["model"].endswith(".pt") else OnnxTeacher)(settings, classes, width, height)
+    teacher = (CheckpointTeacher if settings["model"].endswith(".pt") else ModelTeacher)(settings, classes, width, height)
     teacher(np.zeros((height, width, 3), np.uint8))
     return teacher
 

@@ -41,29 +41,12 @@ head:
 """
 
 
-def field(number, payload):
-    """A length-delimited field of a protocol buffer."""
-    def varint(value):
-        out = bytearray()
-        while value > 127:
-            out.append(value & 127 | 128)
-            value >>= 7
-        return bytes(out) + bytes([value])
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def add_metadata(path, entries):
-    """Appends metadata_props (field 14 of ModelProto): messages that are concatenated are merged."""
-    with open(path, "ab") as file:
-        for key, value in entries.items():
-            file.write(field(14, field(1, key.encode()) + field(2, value.encode())))
-
-
 def write(network, recipe, path):
     """network: with its normalisations or without, quantised or not; written whole or not at all."""
     width, height = recipe["input"]
     names = [f"{kind}_{s}" for kind in ("scores", "distances") for s in STRIDES]
     part = str(path) + ".part"
     torch.onnx.export(Exported(network.eval()), torch.zeros(1, 3, height, width), part, opset_version=13, input_names=["images"], output_names=names)
-    add_metadata(part, {"fovea.description": description(recipe)})
+    with open(part, "ab") as file:
+        file.write(protobuf.metadata("fovea.description", description(recipe)))
     os.replace(part, path)

@@ -84,7 +84,7 @@ def check_sources(path, recipe, key):
 
 NUMBER = (int, float)
 MAPS = {
-    "distil": {"model": str, "labels": dict, "mean": list, "std": list, "channels": str, "weight": NUMBER, "features": NUMBER, "maps": list},
+    "distil": {"model": str, "weight": NUMBER, "features": NUMBER, "maps": list},
     "prune": {"kind": str, "amount": NUMBER, "begin": NUMBER, "end": NUMBER, "every": int, "norm": str, "strength": NUMBER, "pattern": list},
     "quantise": {"observe": NUMBER},
     "augment": {"mosaic": NUMBER, "scale": list, "colour": NUMBER, "blur": NUMBER, "jpeg": NUMBER},
