@@ -4,6 +4,7 @@ import os
 import torch
 from torch import nn
 
+from . import protobuf
 from .feed import MEAN, STD
 from .network import BINS, STRIDES
 
@@ -46,7 +47,7 @@ def write(network, recipe, path):
     width, height = recipe["input"]
     names = [f"{kind}_{s}" for kind in ("scores", "distances") for s in STRIDES]
     part = str(path) + ".part"
-    torch.onnx.export(Exported(network.eval()), torch.zeros(1, 3, height, width), part, opset_version=13, input_names=["images"], output_names=names)
+    torch.onnx.export(Exported(network).eval(), torch.zeros(1, 3, height, width), part, opset_version=13, input_names=["images"], output_names=names)
     with open(part, "ab") as file:
         file.write(protobuf.metadata("fovea.description", description(recipe)))
     os.replace(part, path)
