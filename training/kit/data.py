@@ -146,7 +146,7 @@ class Pool:
     """Sources with shares: draws one at random, then one of its samples."""
 
     def __init__(self, sources, classes, long_side, apart=()):
-        """sources: [{"path", "share" (default: its number of pictures), "every": N (only each N-th picture)}]; apart: sources whose pictures are left out of these."""
+        """sources: [{"path", "share" (default: its number of pictures), "every": N (only each N-th picture), "with": [classes] (only pictures that show one of them)}]; apart: sources whose pictures are left out of these."""
         self.long_side, self.lists, shares = long_side, [], []
         kept = {os.path.realpath(source["path"]): source.get("every", 1) for source in apart}
         for source in sources:
@@ -156,6 +156,11 @@ class Pool:
             samples = [sample for n, sample in enumerate(read_folder(source["path"], classes)) if n % every == 0 and not (out and n % out == 0)]
             if not samples:
                 raise SystemExit(f"{source['path']}: no picture is left to learn from beside those held out")
+            if "with" in source:
+                wanted = {classes.index(name) for name in source["with"] if name in classes}
+                samples = [sample for sample in samples if wanted & set(sample.classes.tolist())]
+                if not samples:
+                    raise SystemExit(f"{source['path']}: no picture shows {' or '.join(source['with'])}")
             self.lists.append(samples)
             shares.append(float(source.get("share", len(samples))))
         self.shares = np.array(shares) / sum(shares)

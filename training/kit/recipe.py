@@ -64,7 +64,7 @@ def render_sources(recipe):
             render_pictures(source["path"], source["render"], source.get("seed", 1))
 
 
-SOURCE_KEYS = {"data": {"path": str, "share": (int, float), "distil": bool, "render": int, "seed": int}, "held-out": {"path": str, "every": int, "render": int, "seed": int}}
+SOURCE_KEYS = {"data": {"path": str, "share": (int, float), "distil": bool, "render": int, "seed": int, "with": list}, "held-out": {"path": str, "every": int, "render": int, "seed": int}}
 KINDS = {dict: "a map {key: value}", list: "a list [a, b]", str: "a text"}
 
 
