@@ -70,7 +70,8 @@ def batches(recipe, first, last, make_teacher=None):
     size = recipe["batch"]
     feed = Feed(recipe, first * size, last * size, make_teacher)
     workers = recipe["workers"]
-    for batch in DataLoader(feed, size, collate_fn=collate, num_workers=workers, prefetch_factor=4 if workers else 2, worker_init_fn=lambda _: torch.set_num_threads(1)):
+    ahead = {"prefetch_factor": 4} if workers else {}  # with no worker, PyTorch 2 refuses any
+    for batch in DataLoader(feed, size, collate_fn=collate, num_workers=workers, worker_init_fn=lambda _: torch.set_num_threads(1), **ahead):
         if isinstance(batch, str):
             raise SystemExit(batch)
         yield batch
