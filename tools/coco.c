@@ -70,17 +70,16 @@ void fv_coco_keep(FvCoco *coco, const gboolean *keep) {
   fv_coco_forget(coco);
 }
 
-static CocoCategory *find_category(FvCoco *coco, const char *name) {
-  for (guint c = 0; c < coco->categories->len; c++) {
-    CocoCategory *category = &g_array_index(coco->categories, CocoCategory, c);
-    if (g_ascii_strcasecmp(category->name, name) == 0) return category;
-  }
-  return NULL;
+int fv_coco_find_category(const FvCoco *coco, const char *name) {
+  for (int c = 0; c < fv_coco_category_count(coco); c++)
+    if (g_ascii_strcasecmp(fv_coco_category_name(coco, c), name) == 0) return c;
+  return -1;
 }
 
 gboolean fv_coco_rename_category(FvCoco *coco, const char *from, const char *to) {
-  CocoCategory *category = find_category(coco, from);
-  if (!category) return FALSE;
+  int found = fv_coco_find_category(coco, from);
+  if (found < 0) return FALSE;
+  CocoCategory *category = &g_array_index(coco->categories, CocoCategory, found);
   g_free(category->name);
   category->name = g_strdup(to);
   return TRUE;
@@ -90,12 +89,12 @@ gboolean fv_coco_keep_categories(FvCoco *coco, const char *const *names, const c
   guint truths = 0;
   for (guint c = 0; c < coco->categories->len; c++) g_array_index(coco->categories, CocoCategory, c).left_out = TRUE;
   for (; *names; names++) {
-    CocoCategory *found = find_category(coco, *names);
-    if (!found) {
+    int found = fv_coco_find_category(coco, *names);
+    if (found < 0) {
       *ret_unknown = *names;
       return FALSE;
     }
-    found->left_out = FALSE;
+    g_array_index(coco->categories, CocoCategory, found).left_out = FALSE;
   }
   for (guint i = 0; i < coco->truths->len; i++) {
     CocoBox box = g_array_index(coco->truths, CocoBox, i);

@@ -45,6 +45,8 @@ gint64 fv_coco_image_frame(const FvCoco *coco, int image);
 int fv_coco_category_count(const FvCoco *coco);
 gint64 fv_coco_category_id(const FvCoco *coco, int category);
 const char *fv_coco_category_name(const FvCoco *coco, int category);
+/* Which category has this name, in whatever case; -1: none. */
+int fv_coco_find_category(const FvCoco *coco, const char *name);
 
 /* Adds one detection: box is x, y, width, height in pixels of the picture. FALSE, and nothing added, when an index is out of range or a number
  * is not finite. */

@@ -49,12 +49,6 @@ int fv_measure_list_frames(FvMeasure *measure, const FvModel *model, FvError *er
   return 0;
 }
 
-static int find_category(const FvCoco *coco, const char *label) {
-  for (int c = 0; c < fv_coco_category_count(coco); c++)
-    if (g_ascii_strcasecmp(label, fv_coco_category_name(coco, c)) == 0) return c;
-  return -1;
-}
-
 /* By name; by position where there are equally many of both and a name is not known, since the same list is spelt in several ways. */
 static int map_labels(Pass *it, const FvModel *model, FvError *err) {
   const FvDescription *description = fv_model_description(model);
@@ -63,7 +57,7 @@ static int map_labels(Pass *it, const FvModel *model, FvError *err) {
   char scratch[32];
   it->category = g_new(int, labels + 1);
   for (int label = 0; label < labels; label++) {
-    it->category[label] = find_category(coco, fv_description_label(description, label, scratch));
+    it->category[label] = fv_coco_find_category(coco, fv_description_label(description, label, scratch));
     named += it->category[label] >= 0;
   }
   if (named == labels) return 0;

@@ -16,8 +16,6 @@ renamed() {
   case $1 in
     open_images_vehicles) echo "--rename Car=car,Bus=bus,Motorcycle=motorcycle,Truck=truck,Ambulance=truck" ;;
     carla_synthetic) echo "--rename vehicle=car,bike=bicycle,motobike=motorcycle" ;;
-    roadside_melbourne) echo "--rename car=car,truck=truck,bus=bus" ;;
-    coco_cc_by|ripo_campus|periphery_plant) echo "--rename person=person" ;;
   esac
 }
 
