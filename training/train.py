@@ -18,10 +18,11 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kit import checkpoint, curves, distil, export, prune, quantise, recipe as recipes
 from kit.boxes import flatten
+from kit.cache import Cache, CachedFeed
 from kit.data import Pool
 from kit.evaluate import evaluate
 from kit.features import FeatureLoss
-from kit.feed import batches, to_input
+from kit.feed import Feed, batches, to_input
 from kit.loss import DetectionLoss
 from kit.network import BINS, PLANS, Detector, count, multiplications
 from kit.progress import Progress
@@ -81,12 +82,27 @@ class Run:
             self._resume()
 
     def _teacher(self):
-        return distil.make(self.recipe["distil"], self.recipe["classes"], self.width, self.height)
+        """It sees pictures as they are drawn: a cache's are larger than what the network sees."""
+        width, height = self.recipe["cache"]["canvas"] if self.recipe["cache"] else self.recipe["input"]
+        return distil.make(self.recipe["distil"], self.recipe["classes"], width, height)
+
+    def _samples(self, first, last):
+        recipe, make_teacher = self.recipe, self._teacher if self.recipe["distil"] else None
+        first, last = first * recipe["batch"], last * recipe["batch"]
+        if recipe["cache"]:
+            return CachedFeed(recipe, first, last, Cache(recipe, make_teacher))
+        return Feed(recipe, first, last, make_teacher)
 
     def _features(self):
-        """What learns from the teacher's maps, if anything; also sees early whether there is a teacher."""
+        """What learns from the teacher's maps, if anything; also sees early whether there is a teacher. An earlier leg's goes on, where it is of the same shape."""
         width = self._teacher().width if self.recipe["distil"] else 0
-        return FeatureLoss(self.network.plan.neck, width) if width else None
+        if not width:
+            return None
+        features = FeatureLoss(self.network.plan.neck, width)
+        earlier = checkpoint.read(self.recipe["start-from"]).get("features") if self.recipe["start-from"] else None
+        if earlier and all(earlier[name].shape == value.shape for name, value in features.state_dict().items()):
+            features.load_state_dict(earlier)
+        return features
 
     def _begin(self):
         recipe = self.recipe
@@ -186,10 +202,10 @@ class Run:
         """To the end, or until a step; True at the end."""
         recipe = self.recipe
         last = min(recipe["steps"], stop_after or recipe["steps"])
-        make_teacher = self._teacher if recipe["distil"] else None
+        samples = self._samples(self.step, last)
         progress, sums, seen = Progress(recipe["steps"], recipe["name"], self.step), {}, 0
         self.network.to(memory_format=torch.channels_last)
-        for batch in batches(recipe, self.step, last, make_teacher):
+        for batch in batches(samples, recipe):
             self.network.train()
             rest(self.network, recipe["freeze"])
             quantise.follow(self.network, recipe, self.step)

@@ -25,11 +25,14 @@ except ImportError as error:
     sys.exit(77)
 
 from kit import augment, boxes, checkpoint, distil, export, prune, recipe as recipes  # noqa: E402
+from kit.cache import Cache, CachedFeed  # noqa: E402
 from kit.data import Pool, read_folder  # noqa: E402
+from kit.engine import Engine  # noqa: E402
 from kit.evaluate import Tally  # noqa: E402
 from kit.features import FeatureLoss  # noqa: E402
-from kit.feed import batches, to_input  # noqa: E402
+from kit.feed import Feed, batches, collate, to_input  # noqa: E402
 from kit.network import PLANS, STRIDES, Detector, count  # noqa: E402
+from kit.paste import Paste, clutter, covered  # noqa: E402
 from kit.render.street import Street  # noqa: E402
 from kit.truth import save_pool  # noqa: E402
 
@@ -222,6 +225,119 @@ class Teachers(unittest.TestCase):
             self.assertIn(said, str(caught.exception))
 
 
+def cutout_folder(name):
+    """One red disc, cut out."""
+    folder = WORK / name
+    folder.mkdir()
+    ys, xs = np.mgrid[:60, :60]
+    disc = np.zeros((60, 60, 4), np.uint8)
+    disc[..., 0], disc[..., 3] = 255, 255 * (((ys - 29.5) ** 2 + (xs - 29.5) ** 2) < 29**2)
+    Image.fromarray(disc, "RGBA").save(folder / "cat-1.png")
+    return folder
+
+
+class Pasted(unittest.TestCase):
+    def test_a_pasted_object_stands_in_its_box_and_hides(self):
+        paste = Paste({"cutouts": str(cutout_folder("discs")), "share": 1.0, "most": 1, "height": [0.4, 0.5], "clutter": 0.0}, ["dog", "cat"])
+        random, hidden = np.random.default_rng(5), 0
+        ground = np.zeros((96, 128, 3), np.uint8)
+        for _ in range(40):
+            small = np.float32([[60, 44, 68, 52]])
+            pixels, boxes, classes, weights = paste(ground, small, np.array([0]), np.float32([1]), lambda: None, random)
+            self.assertEqual((len(boxes), classes.tolist(), float(weights[1])), (2, [0, 1], 1.0))
+            x0, y0, x1, y1 = boxes[1].astype(int)
+            painted = pixels.astype(int).sum(-1) > 40
+            self.assertTrue(painted[y0:y1, x0:x1].mean() > 0.5 and painted.sum() - painted[y0:y1, x0:x1].sum() < 60)
+            hidden += weights[0] < 0
+            share = painted[44:52, 60:68].mean()
+            if abs(share - 0.55) > 0.1:
+                self.assertEqual(weights[0] < 0, share > 0.55)
+        self.assertTrue(3 < hidden < 37)
+        self.assertEqual(covered(np.float32([[0, 0, 4, 4], [2, 0, 6, 4]]), np.pad(np.ones((4, 4)), ((0, 2), (0, 4)))).tolist(), [1.0, 0.5])
+
+    def test_a_shelf_covers_a_part(self):
+        random = np.random.default_rng(6)
+        picture = random.integers(0, 256, (90, 120, 3), np.uint8)
+        for _ in range(8):
+            pixels, where = clutter(np.full((96, 128, 3), 7, np.uint8), picture, random)
+            self.assertEqual((pixels.shape, where.shape), ((96, 128, 3), (96, 128)))
+            self.assertTrue((pixels[where == 0] == 7).all() and 0 <= where.min() <= where.max() <= 1)
+
+    def test_a_folder_without_cutouts_is_refused(self):
+        with self.assertRaises(SystemExit) as caught:
+            Paste({"cutouts": str(WORK)}, ["cat"])
+        self.assertIn("no cut-outs", str(caught.exception))
+
+    def test_cutting_out(self):
+        try:
+            import cv2  # noqa: F401
+        except ImportError:
+            self.skipTest("python3-opencv is not installed")
+        folder, random = yolo_folder("blobs", 0), np.random.default_rng(8)
+        (folder / "classes.txt").write_text("cat\n")
+        ys, xs = np.mgrid[:120, :160]
+        blob = ((ys - 60) / 40) ** 2 + ((xs - 80) / 25) ** 2 < 1
+        pixels = np.where(blob[..., None], (200, 60, 40), (60, 130, 70)) + random.normal(0, 6, (120, 160, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "images/a.png")
+        (folder / "labels/a.txt").write_text(f"0 0.5 0.5 {50 / 160} {80 / 120}\n")
+        kit(ROOT / "training/cutouts.py", folder, "--classes", "cat", "--output", WORK / "cuts")
+        cut = np.asarray(Image.open(WORK / "cuts/cat-00000.png"))
+        self.assertTrue(abs(cut.shape[0] - 80) < 6 and abs(cut.shape[1] - 50) < 6)
+        self.assertTrue(cut[len(cut) // 2, cut.shape[1] // 2, 3] > 250 and cut[1, 1, 3] < 60)
+
+
+class Cached(unittest.TestCase):
+    def setUp(self):
+        self.folder = WORK / ("cached-" + self._testMethodName)
+        pictures = yolo_folder("of-" + self._testMethodName, 3)
+        self.recipe = {**recipes.DEFAULTS, "classes": ["cat"], "data": [{"path": str(pictures), "distil": True}], "batch": 4, "input": [64, 64], "workers": 0,
+                       "cache": {"path": str(self.folder), "samples": 5, "canvas": [128, 96]}, "distil": {"model": "none"}}
+
+    def test_a_window_shows_its_part_and_what_the_teacher_said_of_it(self):
+        def teacher(pixels):
+            """Of every cell the mean of its pixels."""
+            rows = [pixels.reshape(96 // s, s, 128 // s, s, 3).mean((1, 3, 4)).reshape(-1, 1) for s in STRIDES]
+            return np.concatenate(rows).astype(np.float16)
+
+        cache = Cache(self.recipe, lambda: teacher)
+        for n, left, top in ((0, 0, 0), (3, 64, 32), (4, 32, 0)):
+            pixels, boxes, classes, weights, words = cache.look(n, left, top, 64, 64)
+            whole, all_boxes, *_ = cache.look(n, 0, 0, 128, 96)
+            self.assertTrue((pixels == whole[top : top + 64, left : left + 64]).all())
+            wanted = np.concatenate([pixels.reshape(64 // s, s, 64 // s, s, 3).mean((1, 3, 4)).reshape(-1, 1) for s in STRIDES])
+            self.assertLess(np.abs(words.astype(float) - wanted).max(), 0.2)
+            self.assertTrue((boxes >= 0).all() and (boxes <= 64).all() and len(boxes) <= len(all_boxes))
+        seen = CachedFeed(self.recipe, 0, 12, cache)
+        self.assertEqual((len(seen), collate([seen[n] for n in range(4)])[4][1].shape), (12, (4, 64 + 16 + 4, 1)))
+        self.assertTrue((seen[5][0] == CachedFeed(self.recipe, 4, 12, Cache(self.recipe))[1][0]).all())  # a run that is resumed, from the files
+
+    def test_a_cache_of_another_recipe_is_refused(self):
+        recipe = {**self.recipe, "distil": None, "data": [{key: value for key, value in self.recipe["data"][0].items() if key != "distil"}]}
+        Cache(recipe)
+        with self.assertRaises(SystemExit) as caught:
+            Cache({**recipe, "seed": 9})
+        self.assertIn("another recipe (seed)", str(caught.exception))
+
+
+class Resized(unittest.TestCase):
+    def test_a_detector_of_another_input_finds_the_same(self):
+        model = pathlib.Path(os.environ["FOVEA_SHARED_DIR"]) / "models/onnx/nanodet_m_320.onnx"
+        try:
+            import onnx  # noqa: F401
+        except ImportError:
+            self.skipTest("python3-onnx is not installed")
+        if not model.exists():
+            self.skipTest("no nanodet_m_320 in FOVEA_SHARED_DIR")
+        kit(ROOT / "training/resize_input.py", model, "--input", "384x352", "--output", WORK / "wide.onnx")
+        plain, wide = Engine(model), Engine(WORK / "wide.onnx")
+        self.assertEqual(wide.input.shape, (1, 3, 352, 384))
+        picture = np.zeros((1, 3, 352, 384), np.float32)
+        picture[0, :, 96:256, 96:256] = np.random.default_rng(2).normal(0, 1, (3, 10, 10)).repeat(16, 1).repeat(16, 2)
+        a = plain(np.ascontiguousarray(picture[..., :320, 32:352]))[0].reshape(40, 40, -1)
+        b = wide(picture)[0].reshape(44, 48, -1)[:40, 4:44]
+        self.assertLess(np.abs(a - b)[12:32, 8:28].max(), 0.02)  # stride 8, away from the borders
+
+
 class WholeRun(unittest.TestCase):
     def test_train_export_detect_quantise(self):
         shutil.rmtree(WORK / "run", ignore_errors=True)
@@ -327,7 +443,9 @@ class Errors(unittest.TestCase):
                            ("- a\n", "'key: value' lines"), ("data: [{path: x, shape: 2}]\n", "unknown key 'shape'"), ("data: [{path: x}]\nheld_out: []\n", "did you mean held-out?"),
                            ("data: [{path: x}]\nheld-out: [{path: x, every: 1}]\n", "every must be 2"), ("data: [{path: x}]\nrate: 1e-3\n", "0.001"),
                            ("data: [{path: x}]\nclasses: [a, a]\n", "different names"), ("data: [{path: x}]\ndistil: {model: m.pt}\n", "distil: true"),
-                           ("data: [{path: x}]\nprune: {kind: gradual, amount: lots}\n", "amount must be a number"), ("data: [{path: x}]\naugment: {scale: [2, 1]}\n", "scale must be")):
+                           ("data: [{path: x}]\nprune: {kind: gradual, amount: lots}\n", "amount must be a number"), ("data: [{path: x}]\naugment: {scale: [2, 1]}\n", "scale must be"),
+                           ("data: [{path: x}]\npaste: {share: 1}\n", "paste needs cutouts"), ("data: [{path: x}]\npaste: {cutouts: c, height: [0, 1]}\n", "paste: height must be"),
+                           ("data: [{path: x}]\ncache: {path: c}\n", "cache needs path"), ("data: [{path: x}]\ncache: {path: c, samples: 2, canvas: [256, 192]}\n", "no smaller than the input")):
             path.write_text(text)
             with self.assertRaises(SystemExit) as caught:
                 recipes.load(path)
@@ -362,7 +480,7 @@ class Errors(unittest.TestCase):
         spoiled.write_bytes(spoiled.read_bytes()[:100])
         recipe = {**recipes.DEFAULTS, "classes": ["cat"], "data": [{"path": str(folder)}], "batch": 8, "input": [64, 64], "workers": 1}
         with self.assertRaises(SystemExit) as caught:
-            list(batches(recipe, 0, 2))
+            list(batches(Feed(recipe, 0, 16), recipe))
         self.assertIn("2.png", str(caught.exception))
 
 

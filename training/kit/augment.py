@@ -34,9 +34,9 @@ def letterbox(pixels, boxes, width, height):
 
 
 class Augment:
-    def __init__(self, width, height, random, settings):
-        """settings: mosaic (share of pictures), scale (least and most, against the whole picture), colour, blur, jpeg (shares)."""
-        self.width, self.height, self.random = width, height, random
+    def __init__(self, width, height, random, settings, paste=None):
+        """settings: mosaic (share of pictures), scale (least and most, against the whole picture), colour, blur, jpeg (shares); paste: a Paste."""
+        self.width, self.height, self.random, self.paste = width, height, random, paste
         self.mosaic, self.scale = settings.get("mosaic", 0.5), settings.get("scale", [0.6, 1.8])
         self.colour, self.blur, self.jpeg = settings.get("colour", 0.8), settings.get("blur", 0.1), settings.get("jpeg", 0.2)
 
@@ -79,6 +79,8 @@ class Augment:
             pixels, boxes, classes, weights = self._mosaic(draw)
         else:
             pixels, boxes, classes, weights = self._one(draw(), (0, 0, self.width, self.height), *self.scale)
+        if self.paste:
+            pixels, boxes, classes, weights = self.paste(pixels, boxes, classes, weights, draw, random)
         if random.random() < self.colour:
             pixels = self._recolour(pixels)
         if random.random() < 0.03:

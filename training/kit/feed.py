@@ -5,6 +5,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .augment import Augment, letterbox
 from .data import Pool
+from .paste import Paste
 
 MEAN, STD = 128.0, 64.0  # input = (pixel - MEAN) / STD
 MOST = 100               # boxes of a picture
@@ -14,9 +15,11 @@ class Feed(Dataset):
     """teacher(pixels) -> array, asked for pictures of sources with `distil: true`."""
 
     def __init__(self, recipe, first, last, make_teacher=None):
+        """first, last: numbers of the run's first sample and of that behind its last."""
         self.first, self.length = first, last - first
         self.width, self.height = recipe["input"]
         self.seed, self.settings = recipe["seed"], recipe["augment"]
+        self.paste = Paste(recipe["paste"], recipe["classes"]) if recipe["paste"] else None
         groups = [[s for s in recipe["data"] if bool(s.get("distil", False)) == wanted] for wanted in (False, True)]
         self.pools = [Pool(group, recipe["classes"], recipe["long-side"], recipe["held-out"]) if group else None for group in groups]
         sizes = [sum(s["share"] for s in group) if all("share" in s for s in group) else len(pool) if pool else 0 for group, pool in zip(groups, self.pools)]
@@ -37,7 +40,7 @@ class Feed(Dataset):
         random = np.random.default_rng([self.seed, self.first + index])
         distil = bool(random.random() < self.distilled)
         pool = self.pools[distil]
-        pixels, boxes, classes, weights = Augment(self.width, self.height, random, self.settings)(lambda: pool.draw(random))
+        pixels, boxes, classes, weights = Augment(self.width, self.height, random, self.settings, self.paste)(lambda: pool.draw(random))
         if self.make_teacher and self.teacher is None:
             self.teacher = self.make_teacher()  # once in every worker
         return pixels, boxes, classes, weights, self.teacher(pixels) if self.teacher and distil else None
@@ -65,13 +68,11 @@ def to_input(pixels):
     return ((pixels.float() - MEAN) / STD).permute(0, 3, 1, 2)
 
 
-def batches(recipe, first, last, make_teacher=None):
-    """Steps first to last - 1 of a run."""
-    size = recipe["batch"]
-    feed = Feed(recipe, first * size, last * size, make_teacher)
+def batches(samples, recipe):
+    """Of a Feed or a CachedFeed."""
     workers = recipe["workers"]
     ahead = {"prefetch_factor": 4} if workers else {}  # with no worker, PyTorch 2 refuses any
-    for batch in DataLoader(feed, size, collate_fn=collate, num_workers=workers, worker_init_fn=lambda _: torch.set_num_threads(1), **ahead):
+    for batch in DataLoader(samples, recipe["batch"], collate_fn=collate, num_workers=workers, worker_init_fn=lambda _: torch.set_num_threads(1), **ahead):
         if isinstance(batch, str):
             raise SystemExit(batch)
         yield batch

@@ -11,7 +11,7 @@ from .render.pictures import render_pictures
 DEFAULTS = {
     "name": None, "network": "fovea-s", "input": [320, 192], "classes": list(CLASSES), "data": None, "held-out": [], "long-side": 640,
     "steps": 10000, "batch": 16, "workers": 1, "seed": 1, "rate": 2e-3, "decay": 0.02, "warm-up": 300, "average": 0.9995, "evaluate-every": 1000,
-    "start-from": None, "freeze": [], "threshold": 0.35, "augment": {}, "distil": None, "prune": None, "quantise": None,
+    "start-from": None, "freeze": [], "threshold": 0.35, "augment": {}, "paste": None, "cache": None, "distil": None, "prune": None, "quantise": None,
 }
 
 
@@ -88,6 +88,8 @@ MAPS = {
     "prune": {"kind": str, "amount": NUMBER, "begin": NUMBER, "end": NUMBER, "every": int, "norm": str, "strength": NUMBER, "pattern": list},
     "quantise": {"observe": NUMBER},
     "augment": {"mosaic": NUMBER, "scale": list, "colour": NUMBER, "blur": NUMBER, "jpeg": NUMBER},
+    "cache": {"path": str, "samples": int, "canvas": list},
+    "paste": {"cutouts": str, "share": NUMBER, "most": int, "height": list, "clutter": NUMBER},
 }
 
 
@@ -108,18 +110,34 @@ def check_map(path, key, given):
             fail(path, f"{key}: {name} must be {KINDS.get(kind, 'a number')}, not {value!r}{number_hint(value)}")
 
 
+def check_cache(path, recipe):
+    missing = {"path", "samples", "canvas"} - recipe["cache"].keys()
+    canvas = recipe["cache"].get("canvas", [])
+    if missing or recipe["cache"]["samples"] < 1:
+        fail(path, "cache needs path: FOLDER, samples: N and canvas: [width, height]")
+    if len(canvas) != 2 or any(not isinstance(c, int) or c % STRIDES[-1] or not i <= c <= 2048 for c, i in zip(canvas, recipe["input"])):
+        fail(path, f"cache: canvas must be [width, height], multiples of {STRIDES[-1]}, no smaller than the input, not {canvas!r}")
+
+
+def check_range(path, name, pair, low, high):
+    if len(pair) != 2 or not all(isinstance(v, NUMBER) for v in pair) or not low <= pair[0] <= pair[1] <= high:
+        fail(path, f"{name} must be [least, most], {low} to {high}, not {pair!r}")
+
+
 def check(path, recipe):
     if not isinstance(recipe["data"], list) or not recipe["data"]:
         fail(path, "data must be a list of {path: FOLDER}")
     for key, kind in (("held-out", list), ("classes", list), ("freeze", list), ("input", list)):
         if not isinstance(recipe[key], kind):
             fail(path, f"{key} must be {KINDS[kind]}, not {recipe[key]!r}")
-    for key in ("distil", "prune", "quantise", "augment"):
+    for key in ("distil", "prune", "quantise", "augment", "paste", "cache"):
         check_map(path, key, recipe[key])
     check_sources(path, recipe, "data"), check_sources(path, recipe, "held-out")
-    scale = recipe["augment"].get("scale", [1, 1])
-    if len(scale) != 2 or not all(isinstance(s, NUMBER) for s in scale) or not 0.05 <= scale[0] <= scale[1] <= 20:
-        fail(path, f"augment: scale must be [least, most], 0.05 to 20, not {scale!r}")
+    check_range(path, "augment: scale", recipe["augment"].get("scale", [1, 1]), 0.05, 20)
+    if recipe["paste"]:
+        check_range(path, "paste: height", recipe["paste"].get("height", [1, 1]), 0.02, 2)
+        if "cutouts" not in recipe["paste"] or recipe["paste"].get("most", 1) < 1:
+            fail(path, "paste needs cutouts: FOLDER, and a most of 1 or more")
     classes = recipe["classes"]
     if not classes or len(set(map(str, classes))) < len(classes) or not all(isinstance(name, str) and name.strip() for name in classes):
         fail(path, f"classes must be a list of different names, not {classes!r}")
@@ -133,6 +151,8 @@ def check(path, recipe):
     for key in ("rate", "decay", "average", "threshold"):
         if not isinstance(recipe[key], (int, float)):
             fail(path, f"{key} must be a number, not {recipe[key]!r}{number_hint(recipe[key])}")
+    if recipe["cache"]:
+        check_cache(path, recipe)
     shares = ["share" in s for s in recipe["data"]]
     if any(shares) and not all(shares):
         fail(path, "either every entry of data has a share, or none")
