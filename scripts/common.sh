@@ -52,5 +52,6 @@ run_tests() {
   meson test -C "$folder" --print-errorlogs "$@" 2>&1 | tee "$log"
   grep -q '^Ok:' "$log" || failed=$((failed + 1))
   count_tests "$log"
+  grep -A12 -E '^not ok' "$folder/meson-logs/testlog.txt" | grep -E '^(not ok|# |--)' # what TAP tests say of it, which meson keeps to its log
   rm -f "$log"
 }
