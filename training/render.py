@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kit.progress import Progress
 from kit.render.actors import CLASSES
 from kit.render.pictures import render_pictures
-from kit.render.street import Street
+from kit.render.street import FAR, Street
 from kit.truth import Coco, mot_lines
 
 
@@ -35,7 +35,7 @@ def encoder(options):
 
 
 def clip(options):
-    street = Street(options.seed, options.width, options.height, options.busy)
+    street = Street(options.seed, options.width, options.height, options.busy, options.reach)
     count, base = int(options.seconds * options.fps), os.path.splitext(options.output)[0]
     truth, lines, progress = Coco(CLASSES), [], Progress(count, "rendering")
     video = truth.video(os.path.basename(options.output), options.width, options.height, options.fps)
@@ -70,6 +70,7 @@ def main():
             command.add_argument("--fps", type=int, default=15)
             command.add_argument("--bitrate", type=int, default=600, help="kbit/s")
             command.add_argument("--busy", type=float, default=1.0, help="how many people and vehicles, against the usual")
+            command.add_argument("--reach", type=float, default=FAR, metavar="METRES", help="people and vehicles farther from the camera are left out (default: %(default)g)")
     options = parser.parse_args()
     options.run(options)
 

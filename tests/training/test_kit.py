@@ -33,6 +33,7 @@ from kit.features import FeatureLoss  # noqa: E402
 from kit.feed import Feed, batches, collate, to_input  # noqa: E402
 from kit.network import PLANS, STRIDES, Detector, count  # noqa: E402
 from kit.paste import Paste, clutter, covered  # noqa: E402
+from kit.render.actors import Car, Person  # noqa: E402
 from kit.render.street import Street  # noqa: E402
 from kit.truth import save_pool  # noqa: E402
 
@@ -72,6 +73,22 @@ class Renderer(unittest.TestCase):
             common = before.keys() & after.keys()
             self.assertTrue(all(before[track] == after[track] for track in common))
             self.assertGreaterEqual(len(common), len(before) // 2)
+
+
+    def test_who_stands_beyond_a_vehicles_flank_is_farther(self):
+        random, street = np.random.default_rng(1), Street(5)
+        car = Car(random, ((2, 8), (0, 1e-3)))  # along the view, its left flank towards the lens
+        behind, before = (Person(random, ((x, y), (1e-3, 0))) for x, y in ((4, 6), (0.5, 9.5)))
+        street.actors = [behind, car, before]
+        depths = street._depths(0)
+        self.assertTrue(depths[0] > depths[1] > depths[2], depths)  # by the distance of their middles it is the other way round
+
+    def test_nobody_is_beyond_the_reach(self):
+        far, near = (Street(5, 320, 192, reach=reach) for reach in (140, 15))
+        tracks = [{o["track"] for o in street.frame(0.0)[1]} for street in (far, near)]
+        self.assertTrue(tracks[1] < tracks[0] and tracks[1])
+        for track in tracks[1]:
+            self.assertLess(np.hypot(*near.actors[track // 2].place(0.0)), 15)
 
 
 class Pieces(unittest.TestCase):

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from .actors import MAKERS, Bicycle, Car, Motorcycle, Person, cloth
-from .projection import Camera, Painter, hull, mix, shade
+from .projection import Camera, Painter, hull, mix, shade, turn
 
-FAR = 140.0        # metres of street that are drawn
+FAR = 140.0        # metres of street that are drawn, and in which there is somebody
 MIN_VISIBLE = 0.3  # of an object, or it is not counted
 MIN_SIDE = 5       # pixels of a box
 
@@ -38,10 +38,10 @@ class Light:
 
 
 class Street:
-    def __init__(self, seed, width=640, height=360, busy=1.0):
-        """busy scales how many people and vehicles there are."""
+    def __init__(self, seed, width=640, height=360, busy=1.0, reach=FAR):
+        """busy scales how many people and vehicles there are; reach: metres from the camera beyond which there are none."""
         self.random = random = np.random.default_rng(seed)
-        self.width, self.height = width, height
+        self.width, self.height, self.reach = width, height, min(reach, FAR)
         self.light = Light(random)
         elevation = random.choice([random.uniform(1.5, 2.5), random.uniform(2.5, 5), random.uniform(5, 10)])
         pitch = math.atan2(elevation - 1, random.uniform(9, 22)) + random.normal(0, 0.03)
@@ -103,11 +103,11 @@ class Street:
             for _ in range(count(4)):  # driving on the right
                 kind = random.choice(vehicles)
                 slow = kind == "bicycle"
-                lane = side * (half - 1 if slow else random.uniform(0.3, 0.7) * half)
+                lane = side * (max(half - 2.4, 0.4 * half) if slow else min(random.uniform(0.3, 0.7) * half, max(half - 3.1, 0.3 * half)))  # clear of who is parked
                 speed = random.uniform(3, 6) if slow else random.uniform(0, 13)
                 actors.append(MAKERS[kind](random, self.course(s, lane, side * speed, 0)))
                 s += random.uniform(7, 24)
-            if random.random() < 0.6:
+            if random.random() < 0.6 and half > 4.3:
                 s = random.uniform(-10, 10)
                 for _ in range(count(5)):  # parked
                     kind = random.choice(["car"] * 9 + ["truck", "bicycle", "motorcycle"])
@@ -215,29 +215,46 @@ class Street:
         if len(outline) >= 3:
             painter.polygon([(*p, 0) for p in outline], (0.02, 0.02, 0.04), light.shadow or 0.22)
 
+    def _depths(self, t):
+        """Distance of every actor, but beside a longer one always on the side of it where it stands: whoever is beyond the plane of a vehicle's flank or end, seen from the lens, is farther."""
+        depths = [math.hypot(*actor.place(t)) for actor in self.actors]
+        longest = sorted(range(len(depths)), key=lambda n: -self.actors[n].extent()[1])
+        for place, n in enumerate(longest):
+            x, y = self.actors[n].place(t)
+            for m in longest[:place]:
+                big = self.actors[m]
+                reach, (bx, by) = big.extent()[:2], big.place(t)
+                if reach[1] < 0.7 or math.hypot(x - bx, y - by) > reach[1] + 3:
+                    continue
+                mine, lens = (turn([(px - bx, py - by, 0)], -big.heading())[0] for px, py in ((x, y), (0, 0)))
+                axis = next((a for a in (0, 1) if abs(mine[a]) >= reach[a]), None)
+                if axis is not None:
+                    nearer = lens[axis] * math.copysign(1, mine[axis]) > reach[axis]
+                    depths[n] = min(depths[n], depths[m] - 0.02) if nearer else max(depths[n], depths[m] + 0.02)
+        return depths
+
     def _layers(self, t):
         """Everything that stands in the street, farthest first: (distance, draw, actor or None)."""
-        layers = []
+        layers, depths = [], self._depths(t)
         for prop in self.props:
             s, d = prop[1], prop[2]
             if prop[0] == "house":
                 s, d = s + prop[3] / 2, d + prop[4] / 2
             layers.append((math.hypot(*self.at(s, d)) + (4 if prop[0] == "house" else 0), prop, None))
         for track, actor in enumerate(self.actors):
-            x, y = actor.place(t)
-            layers.append((math.hypot(x, y), None, (2 * track, actor)))
+            layers.append((depths[track], None, (2 * track, actor)))
             rider = getattr(actor, "rider", None)
             if rider is not None:
                 rider.light = actor.light
-                layers.append((math.hypot(x, y) - 0.01, None, (2 * track + 1, rider)))
+                layers.append((depths[track] - 0.01, None, (2 * track + 1, rider)))
         return sorted(layers, key=lambda layer: -layer[0])
 
     def frame(self, t):
         painter = Painter(self.camera)
         self._background(painter)
         layers = self._layers(t)
-        for _, _, who in layers:
-            if who is not None and who[0] % 2 == 0:
+        for distance, _, who in layers:
+            if who is not None and who[0] % 2 == 0 and distance < self.reach:
                 self._shadow(painter, who[1], t)
         owner = np.full((self.height, self.width), -1, np.int16)
         sizes = {}
@@ -245,7 +262,7 @@ class Street:
             painter.begin_mask()
             if who is None:
                 self._prop(painter, prop)
-            elif 1.5 + who[1].extent()[1] < distance < FAR:
+            elif 1.5 + who[1].extent()[1] < distance < self.reach:
                 who[1].draw(painter, t)
             mask = painter.end_mask()
             owner[mask] = -1 if who is None else who[0]
