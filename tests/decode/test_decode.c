@@ -506,11 +506,12 @@ static void skips_when_late(void) {
   guint references = 0;
   gst_harness_set_src_caps(harness, gst_caps_ref(clip->caps));
   test_push(harness, clip, 0, 10, pictures); /* what was said before the first picture is forgotten */
-  gst_harness_push_upstream_event(harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 4.0, 1000 * (gint64)GST_SECOND, GST_BUFFER_PTS(test_clip_packet(clip, 0))));
-  test_push(harness, clip, 10, G_MAXUINT, pictures);
-  test_finish(harness, pictures);
-  for (guint i = 10; i < clip->packets->len; i++)
+  for (guint i = 10; i < clip->packets->len; i++) { /* said again and again, since newer GStreamer looks no farther ahead than a second */
+    gst_harness_push_upstream_event(harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 4.0, 1000 * (gint64)GST_SECOND, GST_BUFFER_PTS(test_clip_packet(clip, i))));
+    test_push(harness, clip, i, i + 1, pictures);
     references += is_h264_reference(test_clip_packet(clip, i));
+  }
+  test_finish(harness, pictures);
   g_assert_cmpuint(test_stat(harness, "late"), ==, 30 - references);
   test_assert_accounts(harness);
   gst_harness_teardown(harness);
