@@ -2,7 +2,7 @@
 """Gives an ONNX detector that is made of convolutions another input size, for a teacher that sees pictures as large as they are drawn.
 
     python3 training/resize_input.py nanodet_m_320.onnx --input 384x224 --output build/data/nanodet_m_384x224.onnx
-    cp configs/models/nanodet_m_320.yaml configs/models/nanodet_m_384x224.yaml                                      # its description
+    cp configs/models/nanodet_m_320.yaml build/data/nanodet_m_384x224.yaml                                           # its description
 
 Besides the input's dimensions it changes the constants of Reshape that hold heights and widths of maps (as channel shuffles do). What else depends on the size, such as anchors in the graph, it does not know: compare
 what the model finds. Needs python3-onnx."""

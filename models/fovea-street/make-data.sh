@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the folders that training/recipes/street.yaml learns from and is measured on, below build/data.
-# Usage: models/fovea-street/make-data.sh MEDIA TEACHER.onnx
-# MEDIA holds train/NAME/ (pictures, some with YOLO labels) and clips/; README.md beside this file says which and under what terms. Takes about eight minutes on two cores.
+# Makes the folders that training/recipes/street*.yaml learn from and are measured on, below build/data, and build/cutouts.
+# Usage: models/fovea-street/make-data.sh MEDIA nanodet_m_320.onnx [SEGMENTER.tflite LABELS.txt]
+# MEDIA holds train/NAME/ (pictures, some with YOLO labels) and clips/; README.md beside this file says which and under what terms. Takes about ten minutes on two cores.
+# With a segmenter (DeepLab v3 of Pascal VOC's classes) persons are cut out along its outlines, as they were for the weights that ship.
 set -eu
-[ $# -eq 2 ] && [ -d "$1/train" ] && [ -r "$2" ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
-media=$1 teacher=$(realpath "$2")
+[ $# -eq 2 ] || [ $# -eq 4 ] && [ -d "$1/train" ] && [ -r "$2" ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+media=$(realpath "$1") teacher=$(realpath "$2") segmenter=${3:+--segmenter $(realpath "$3") --segmenter-labels $(realpath "$4")}
 cd "$(dirname "$0")/../.."
 out=build/data
 mkdir -p $out
@@ -30,3 +31,7 @@ for clip in one-by-one-person-detection.mp4:0.3 parking_lot_scan.mp4:0.2 person-
 done
 python3 training/render.py pictures --count 3000 --seed 11 --output $out/train/rendered
 python3 training/render.py pictures --count 200 --seed 12 --output $out/held/rendered
+
+python3 training/resize_input.py "$teacher" --input 384x224 --output $out/nanodet_m_384x224.onnx
+cp configs/models/nanodet_m_320.yaml $out/nanodet_m_384x224.yaml # its description
+python3 training/cutouts.py $out/train/[!cr]* $out/train/clip-* $out/train/coco_cc_by $out/train/ri* $out/train/ro* --classes person --teacher "$teacher" $segmenter --output build/cutouts
