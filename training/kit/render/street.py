@@ -249,12 +249,15 @@ class Street:
                 layers.append((depths[track] - 0.01, None, (2 * track + 1, rider)))
         return sorted(layers, key=lambda layer: -layer[0])
 
+    def _drawn(self, actor, distance):
+        return 1.5 + actor.extent()[1] < distance < self.reach
+
     def frame(self, t):
         painter = Painter(self.camera)
         self._background(painter)
         layers = self._layers(t)
         for distance, _, who in layers:
-            if who is not None and who[0] % 2 == 0 and distance < self.reach:
+            if who is not None and who[0] % 2 == 0 and self._drawn(who[1], distance):
                 self._shadow(painter, who[1], t)
         owner = np.full((self.height, self.width), -1, np.int16)
         sizes = {}
@@ -262,7 +265,7 @@ class Street:
             painter.begin_mask()
             if who is None:
                 self._prop(painter, prop)
-            elif 1.5 + who[1].extent()[1] < distance < self.reach:
+            elif self._drawn(who[1], distance):
                 who[1].draw(painter, t)
             mask = painter.end_mask()
             owner[mask] = -1 if who is None else who[0]
