@@ -15,12 +15,28 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kit.progress import Progress
 from kit.render.actors import CLASSES
 from kit.render.pictures import render_pictures
-from kit.render.street import FAR, Street
+from kit.render.street import FAR, TRAFFIC, Street
 from kit.truth import Coco, mot_lines
 
 
+def traffic(text):
+    given = dict(TRAFFIC)
+    for pair in text.split(","):
+        kind, _, often = pair.partition("=")
+        if kind not in TRAFFIC or not often.isdigit() or int(often) > 1000:
+            raise argparse.ArgumentTypeError(f"takes KIND=N,…, of {', '.join(TRAFFIC)}, N up to 1000, not '{pair}'")
+        given[kind] = int(often)
+    if not any(given.values()):
+        raise argparse.ArgumentTypeError("somebody must drive: give one kind more than 0")
+    return given
+
+
+def street_of(options):
+    return {"busy": options.busy, "reach": options.reach, "traffic": options.traffic}
+
+
 def pictures(options):
-    render_pictures(options.output, options.count, options.seed, options.width, options.height, options.jobs)
+    render_pictures(options.output, options.count, options.seed, options.width, options.height, options.jobs, **street_of(options))
 
 
 def encoder(options):
@@ -35,7 +51,7 @@ def encoder(options):
 
 
 def clip(options):
-    street = Street(options.seed, options.width, options.height, options.busy, options.reach)
+    street = Street(options.seed, options.width, options.height, **street_of(options))
     count, base = int(options.seconds * options.fps), os.path.splitext(options.output)[0]
     truth, lines, progress = Coco(CLASSES), [], Progress(count, "rendering")
     video = truth.video(os.path.basename(options.output), options.width, options.height, options.fps)
@@ -69,8 +85,9 @@ def main():
             command.add_argument("--seconds", type=float, default=10)
             command.add_argument("--fps", type=int, default=15)
             command.add_argument("--bitrate", type=int, default=600, help="kbit/s")
-            command.add_argument("--busy", type=float, default=1.0, help="how many people and vehicles, against the usual")
-            command.add_argument("--reach", type=float, default=FAR, metavar="METRES", help="people and vehicles farther from the camera are left out (default: %(default)g)")
+        command.add_argument("--busy", type=float, default=1.0, help="how many people and vehicles, against the usual")
+        command.add_argument("--reach", type=float, default=FAR, metavar="METRES", help="people and vehicles farther from the camera are left out (default: %(default)g)")
+        command.add_argument("--traffic", type=traffic, default=TRAFFIC, metavar="KIND=N,…", help=f"how often each kind drives (default: {','.join(f'{k}={n}' for k, n in TRAFFIC.items())})")
     options = parser.parse_args()
     options.run(options)
 

@@ -83,6 +83,12 @@ class Renderer(unittest.TestCase):
         depths = street._depths(0)
         self.assertTrue(depths[0] > depths[1] > depths[2], depths)  # by the distance of their middles it is the other way round
 
+    def test_traffic_is_as_asked_for(self):
+        driving = {actor.label for seed in range(4) for actor in Street(seed, traffic={"bicycle": 2, "bus": 1}).actors if actor.speed() > 2.5}
+        self.assertEqual(driving, {"bicycle", "bus"})
+        for text, said in (("tram=3", "takes KIND=N"), ("car=0,truck=0,bus=0,motorcycle=0,bicycle=0", "somebody must drive")):
+            self.assertIn(said, kit(ROOT / "training/render.py", "clip", "--output", "x.mp4", "--traffic", text, expect=2))
+
     def test_nobody_is_beyond_the_reach(self):
         far, near = (Street(5, 320, 192, reach=reach) for reach in (140, 15))
         tracks = [{o["track"] for o in street.frame(0.0)[1]} for street in (far, near)]

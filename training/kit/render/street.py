@@ -15,6 +15,7 @@ from .projection import Camera, Painter, hull, mix, shade, turn
 FAR = 140.0        # metres of street that are drawn, and in which there is somebody
 MIN_VISIBLE = 0.3  # of an object, or it is not counted
 MIN_SIDE = 5       # pixels of a box
+TRAFFIC = {"car": 10, "truck": 4, "bus": 3, "motorcycle": 3, "bicycle": 3}  # of 23 vehicles that drive
 
 
 class Light:
@@ -38,8 +39,8 @@ class Light:
 
 
 class Street:
-    def __init__(self, seed, width=640, height=360, busy=1.0, reach=FAR):
-        """busy scales how many people and vehicles there are; reach: metres from the camera beyond which there are none."""
+    def __init__(self, seed, width=640, height=360, busy=1.0, reach=FAR, traffic=None):
+        """busy scales how many people and vehicles there are; reach: metres from the camera beyond which there are none; traffic: how often each kind drives, as TRAFFIC."""
         self.random = random = np.random.default_rng(seed)
         self.width, self.height, self.reach = width, height, min(reach, FAR)
         self.light = Light(random)
@@ -57,7 +58,7 @@ class Street:
         self.pavement = shade((0.62, 0.6, 0.57), random.uniform(0.7, 1.15))
         self.ground = (0.25, 0.4, 0.18) if random.random() < 0.5 else shade(self.pavement, 0.9)
         self.props = self._make_props()
-        self.actors = self._make_actors(busy)
+        self.actors = self._make_actors(busy, traffic or TRAFFIC)
         for actor in self.actors:
             actor.light = self.light.level * random.uniform(0.93, 1.05)
 
@@ -90,10 +91,10 @@ class Street:
                 props.append((kind, s + random.normal(0, 1), side * (self.road / 2 + random.uniform(0.4, 1)), random.uniform(0.8, 1.3), cloth(random)))
         return props
 
-    def _make_actors(self, busy):
+    def _make_actors(self, busy, traffic):
         random, actors = self.random, []
         half = self.road / 2
-        vehicles = ["car"] * 10 + ["truck"] * 4 + ["bus"] * 3 + ["motorcycle"] * 3 + ["bicycle"] * 3
+        vehicles = [kind for kind, often in traffic.items() for _ in range(often)]
 
         def count(mean):
             return int(random.poisson(mean * busy))
