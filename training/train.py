@@ -18,7 +18,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kit import checkpoint, curves, distil, export, prune, quantise, recipe as recipes
 from kit.boxes import flatten
-from kit.cache import Cache, CachedFeed
+from kit.cache import Cache, CachedFeed, window
 from kit.data import Pool
 from kit.evaluate import evaluate
 from kit.features import FeatureLoss
@@ -75,7 +75,7 @@ class Run:
         self.average = checkpoint.copy_of(self.network)
         self.features = self._features()
         self.optimiser = make_optimiser(self.network, self.features, recipe)
-        self.loss = DetectionLoss(self.width, self.height)
+        self.loss = DetectionLoss(*window(recipe))
         self.held_out = Pool(recipe["held-out"], recipe["classes"], recipe["long-side"]) if recipe["held-out"] else None
         self.step, self.best = 0, -1.0
         if (self.output / "last.pt").exists():

@@ -31,7 +31,8 @@ for clip in one-by-one-person-detection.mp4:0.3 parking_lot_scan.mp4:0.2 person-
 done
 python3 training/render.py pictures --count 3000 --seed 11 --output $out/train/rendered
 python3 training/render.py pictures --count 200 --seed 12 --output $out/held/rendered
+python3 training/render.py pictures --count 1800 --seed 21 --busy 1.5 --reach 50 --traffic bicycle=8,motorcycle=6,car=5,bus=2,truck=2 --output $out/train/two-wheelers
 
 python3 training/resize_input.py "$teacher" --input 384x224 --output $out/nanodet_m_384x224.onnx
 cp configs/models/nanodet_m_320.yaml $out/nanodet_m_384x224.yaml # its description
-python3 training/cutouts.py $out/train/[!cr]* $out/train/clip-* $out/train/coco_cc_by $out/train/ri* $out/train/ro* --classes person --teacher "$teacher" $segmenter --output build/cutouts
+python3 training/cutouts.py $(ls -d $out/train/* | grep -v -e /rendered -e /two-wheelers -e /carla) --classes person --teacher "$teacher" $segmenter --output build/cutouts

@@ -468,7 +468,7 @@ class Errors(unittest.TestCase):
                            ("data: [{path: x}]\nclasses: [a, a]\n", "different names"), ("data: [{path: x}]\ndistil: {model: m.pt}\n", "distil: true"),
                            ("data: [{path: x}]\nprune: {kind: gradual, amount: lots}\n", "amount must be a number"), ("data: [{path: x}]\naugment: {scale: [2, 1]}\n", "scale must be"),
                            ("data: [{path: x}]\npaste: {share: 1}\n", "paste needs cutouts"), ("data: [{path: x}]\npaste: {cutouts: c, height: [0, 1]}\n", "paste: height must be"),
-                           ("data: [{path: x}]\ncache: {path: c}\n", "cache needs path"), ("data: [{path: x}]\ncache: {path: c, samples: 2, canvas: [256, 192]}\n", "no smaller than the input")):
+                           ("data: [{path: x}]\ncache: {path: c}\n", "cache needs path"), ("data: [{path: x}]\ncache: {path: c, samples: 2, canvas: [256, 192]}\n", "no smaller than the window")):
             path.write_text(text)
             with self.assertRaises(SystemExit) as caught:
                 recipes.load(path)

@@ -22,12 +22,13 @@ def first(samples):
 
 
 class Cache:
-    """recipe["cache"]: {path: FOLDER, samples: N, canvas: [width, height]}."""
+    """recipe["cache"]: {path: FOLDER, samples: N, canvas: [width, height], window: [width, height] (default: the input)}."""
 
     def __init__(self, recipe, make_teacher=None):
         self.folder, self.count = pathlib.Path(recipe["cache"]["path"]), recipe["cache"]["samples"]
         self.width, self.height = recipe["cache"]["canvas"]
         self.described = json.loads(json.dumps({key: recipe[key] for key in KEYS}))
+        self.described["cache"].pop("window", None)
         note = self.folder / "cache.json"
         if not note.exists():
             self._make(recipe, make_teacher)
@@ -78,10 +79,15 @@ class Cache:
         return self.pixels[n, top : top + height, left : left + width], boxes - np.float32([left, top, left, top]), classes, weights, words
 
 
+def window(recipe):
+    """Width and height of what training sees: of a cache's windows, which may be smaller than the network's input in the end, for more steps."""
+    return (recipe["cache"] or {}).get("window", recipe["input"])
+
+
 class CachedFeed(Dataset):
     def __init__(self, recipe, start, stop, cache):
         self.cache, self.start, self.length, self.seed = cache, start, stop - start, recipe["seed"]
-        self.width, self.height = recipe["input"]
+        self.width, self.height = window(recipe)
 
     def __len__(self):
         return self.length

@@ -88,7 +88,7 @@ MAPS = {
     "prune": {"kind": str, "amount": NUMBER, "begin": NUMBER, "end": NUMBER, "every": int, "norm": str, "strength": NUMBER, "pattern": list},
     "quantise": {"observe": NUMBER},
     "augment": {"mosaic": NUMBER, "scale": list, "colour": NUMBER, "blur": NUMBER, "jpeg": NUMBER},
-    "cache": {"path": str, "samples": int, "canvas": list},
+    "cache": {"path": str, "samples": int, "canvas": list, "window": list},
     "paste": {"cutouts": str, "share": NUMBER, "most": int, "height": list, "clutter": NUMBER},
 }
 
@@ -112,11 +112,13 @@ def check_map(path, key, given):
 
 def check_cache(path, recipe):
     missing = {"path", "samples", "canvas"} - recipe["cache"].keys()
-    canvas = recipe["cache"].get("canvas", [])
+    canvas, window = recipe["cache"].get("canvas", []), recipe["cache"].get("window", recipe["input"])
     if missing or recipe["cache"]["samples"] < 1:
         fail(path, "cache needs path: FOLDER, samples: N and canvas: [width, height]")
-    if len(canvas) != 2 or any(not isinstance(c, int) or c % STRIDES[-1] or not i <= c <= 2048 for c, i in zip(canvas, recipe["input"])):
-        fail(path, f"cache: canvas must be [width, height], multiples of {STRIDES[-1]}, no smaller than the input, not {canvas!r}")
+    if len(window) != 2 or any(not isinstance(w, int) or w % STRIDES[-1] or w < 64 for w in window):
+        fail(path, f"cache: window must be [width, height], multiples of {STRIDES[-1]} from 64, not {window!r}")
+    if len(canvas) != 2 or any(not isinstance(c, int) or c % STRIDES[-1] or not w <= c <= 2048 for c, w in zip(canvas, window)):
+        fail(path, f"cache: canvas must be [width, height], multiples of {STRIDES[-1]}, no smaller than the window, which is the input unless given, not {canvas!r}")
 
 
 def check_range(path, name, pair, low, high):
