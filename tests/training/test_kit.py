@@ -334,6 +334,14 @@ class Cached(unittest.TestCase):
         self.assertEqual((len(seen), collate([seen[n] for n in range(4)])[4][1].shape), (12, (4, 64 + 16 + 4, 1)))
         self.assertTrue((seen[5][0] == CachedFeed(self.recipe, 4, 12, Cache(self.recipe))[1][0]).all())  # a run that is resumed, from the files
 
+    def test_pictures_without_a_teacher_are_looked_at_as_often_as_asked(self):
+        recipe = {**self.recipe, "data": [*self.recipe["data"], {"path": self.recipe["data"][0]["path"]}], "cache": {**self.recipe["cache"], "samples": 12}}
+        cache = Cache(recipe, lambda: lambda pixels: np.zeros((12 * 16 + 6 * 8 + 3 * 4, 1), np.float16))
+        self.assertTrue(0 < cache.taught.sum() < 12)
+        for plain in (0.0, 1.0):
+            feed = CachedFeed({**recipe, "cache": {**recipe["cache"], "plain": plain}}, 0, 20, cache)
+            self.assertEqual({feed[n][4] is None for n in range(20)}, {plain == 1.0})
+
     def test_a_cache_of_another_recipe_is_refused(self):
         recipe = {**self.recipe, "distil": None, "data": [{key: value for key, value in self.recipe["data"][0].items() if key != "distil"}]}
         Cache(recipe)

@@ -22,13 +22,15 @@ def first(samples):
 
 
 class Cache:
-    """recipe["cache"]: {path: FOLDER, samples: N, canvas: [width, height], window: [width, height] (default: the input)}."""
+    """recipe["cache"]: {path: FOLDER, samples: N, canvas: [width, height], window: [width, height] (default: the input), plain: share of looks at
+    pictures that no teacher was asked about (default: as many as there are)}."""
 
     def __init__(self, recipe, make_teacher=None):
         self.folder, self.count = pathlib.Path(recipe["cache"]["path"]), recipe["cache"]["samples"]
         self.width, self.height = recipe["cache"]["canvas"]
         self.described = json.loads(json.dumps({key: recipe[key] for key in KEYS}))
-        self.described["cache"].pop("window", None)
+        for key in ("window", "plain"):
+            self.described["cache"].pop(key, None)
         note = self.folder / "cache.json"
         if not note.exists():
             self._make(recipe, make_teacher)
@@ -88,12 +90,16 @@ class CachedFeed(Dataset):
     def __init__(self, recipe, start, stop, cache):
         self.cache, self.start, self.length, self.seed = cache, start, stop - start, recipe["seed"]
         self.width, self.height = window(recipe)
+        self.kinds = [np.nonzero(cache.taught == kind)[0] for kind in (False, True)]
+        self.plain = recipe["cache"].get("plain", 1 - cache.taught.mean())
 
     def __len__(self):
         return self.length
 
     def __getitem__(self, index):
         random, cache, cell = np.random.default_rng([self.seed, 1, self.start + index]), self.cache, STRIDES[-1]
-        n = random.integers(cache.count)
+        taught = int(random.random() >= self.plain)
+        kind = self.kinds[taught] if len(self.kinds[taught]) else self.kinds[1 - taught]
+        n = kind[random.integers(len(kind))]
         left, top = (int(cell * random.integers((large - small) // cell + 1)) for large, small in ((cache.width, self.width), (cache.height, self.height)))
         return cache.look(n, left, top, self.width, self.height)

@@ -88,7 +88,7 @@ MAPS = {
     "prune": {"kind": str, "amount": NUMBER, "begin": NUMBER, "end": NUMBER, "every": int, "norm": str, "strength": NUMBER, "pattern": list},
     "quantise": {"observe": NUMBER},
     "augment": {"mosaic": NUMBER, "scale": list, "colour": NUMBER, "blur": NUMBER, "jpeg": NUMBER},
-    "cache": {"path": str, "samples": int, "canvas": list, "window": list},
+    "cache": {"path": str, "samples": int, "canvas": list, "window": list, "plain": NUMBER},
     "paste": {"cutouts": str, "share": NUMBER, "most": int, "height": list, "clutter": NUMBER},
 }
 
