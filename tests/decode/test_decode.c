@@ -54,7 +54,7 @@ static void decodes_exactly(gconstpointer data) {
   }
 }
 
-/* Shape, colours and fields go on as libavcodec's other element has them. */
+/* Shape, colours and fields go on as libavcodec's other element has them; but where chroma samples sit as the stream's caps say, which that element drops in newer GStreamer (1.26). */
 static void describes_what_it_decodes(gconstpointer data) {
   const gchar *more = data;
   if (test_skips_without("x264enc") || test_skips_without("avdec_h264"))
@@ -74,6 +74,8 @@ static void describes_what_it_decodes(gconstpointer data) {
   for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
     const GValue *a = gst_structure_get_value(gst_caps_get_structure(caps, 0), fields[i]);
     const GValue *b = gst_structure_get_value(gst_caps_get_structure(expected, 0), fields[i]);
+    if (g_str_equal(fields[i], "chroma-site") && gst_structure_has_field(gst_caps_get_structure(clip->caps, 0), fields[i]))
+      b = gst_structure_get_value(gst_caps_get_structure(clip->caps, 0), fields[i]);
     g_test_message("%s", fields[i]);
     g_assert_true((!a && !b) || (a && b && gst_value_compare(a, b) == GST_VALUE_EQUAL));
   }
