@@ -35,7 +35,7 @@ class Activation(nn.Module):
 
     def grid(self):
         """Scale and zero point of 0..255 over a range that holds zero exactly."""
-        scale = float(np.float32(max(float(self.high - self.low) / 255, 1e-8)))  # as the file will have it
+        scale = float(np.float32(max(float(self.high.float() - self.low.float()) / 255, 1e-8)))  # as the file will have it
         return scale, int(min(max(round(-float(self.low) / scale), 0), 255))
 
     def forward(self, x):
@@ -55,17 +55,18 @@ class Convolution(nn.Conv2d):
     source = ()  # the Activation that its input comes from; in a tuple, so that it is not taken for a part
 
     def forward(self, x):
-        scale = (self.weight.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127).float().to(self.weight.dtype)
+        raw, plain = self.weight.float(), self.bias.float()  # the grid is that of binary32 whatever is computed in, as the file has it: a weight may lie half-way
+        scale = raw.detach().abs().amax((1, 2, 3)).clamp(min=1e-8) / 127
         if torch.onnx.is_in_onnx_export():
             scale = torch.tensor(scale.tolist())  # a constant of the file, not something to compute
-            weight = torch.fake_quantize_per_channel_affine(self.weight, scale, torch.zeros_like(scale, dtype=torch.int32), 0, -128, 127)
+            weight = torch.fake_quantize_per_channel_affine(raw, scale, torch.zeros_like(scale, dtype=torch.int32), 0, -128, 127)
         else:
-            weight = on_grid(self.weight, scale[:, None, None, None], 0, -128, 127)
+            weight = on_grid(raw, scale[:, None, None, None], 0, -128, 127)
         step = scale * self.source[0].grid()[0]
-        bias = self.bias + ((self.bias / step).round() * step - self.bias).detach()
+        bias = plain + ((plain / step).round() * step - plain).detach()
         if torch.onnx.is_in_onnx_export():
             bias = torch.tensor(bias.tolist())
-        return self._conv_forward(x, weight, bias)
+        return self._conv_forward(x, weight.to(x.dtype), bias.to(x.dtype))
 
 
 def fold(convolution, normalisation):
