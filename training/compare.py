@@ -3,7 +3,8 @@
 
     python3 training/compare.py build/training/street/best.pt build/training/street/street.onnx picture.jpg…
 
-A quantised checkpoint must agree within one step of each output's grid, a floating-point one within a thousandth of its largest value; else the exit status is 1."""
+A quantised checkpoint must agree within one step of each output's grid, a floating-point one within a thousandth of its largest value; else the exit status is 1. Of a quantised one, one output in a hundred may be up to three
+steps apart: where a sum further up lies half-way between two steps, either is right, and what is computed from it follows."""
 import argparse
 import pathlib
 import sys
@@ -39,6 +40,16 @@ def steps(network):
     return result
 
 
+def apart_of(found, value, step):
+    """Greatest difference, and its share of what is allowed."""
+    apart = np.abs(found.reshape(value.shape) - value)
+    worst = float(apart.max())
+    if not step:
+        return worst / (1e-3 * float(np.abs(value).max())), worst
+    farther = float((apart > 1.001 * step).mean())
+    return (worst / (1.001 * step) if farther == 0 else max(worst / (3.001 * step), farther / 0.01)), worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
@@ -57,10 +68,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             found = engine(options.model, tensor.numpy(), pathlib.Path(folder))
         for name in names:
-            value = wanted[name].numpy()
-            apart = float(np.abs(found[name].reshape(value.shape) - value).max())
-            limit = sizes[name] * 1.001 if sizes[name] else 1e-3 * float(np.abs(value).max())
-            worst[name] = max(worst.get(name, (0.0, 0.0)), (apart / limit, apart))
+            worst[name] = max(worst.get(name, (0.0, 0.0)), apart_of(found[name], wanted[name].numpy(), sizes[name]))
     for name, (share, apart) in worst.items():
         print(f"{name:14} apart at most {apart:.6f}, {share:.2f} of what is allowed")
     return 1 if any(share > 1 for share, _ in worst.values()) else 0
