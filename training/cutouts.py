@@ -24,6 +24,7 @@ MARGINS = (0.15, 0.6)      # around the box, as shares of its longer side, that 
 LEAST_SEEN = 0.12          # of the box that a segmenter must have seen
 LEAST_FIT = 0.5            # overlap of the outline's bounds and the box
 LEAST_FILL, MOST_FILL = 0.2, 0.93  # of its bounds, by the outline
+SEGMENTER_NAMES = {"motorcycle": "motorbike"}  # as Pascal VOC has them
 GROUNDS = ((120, 120, 120), (60, 70, 60), (200, 195, 190))
 
 
@@ -52,15 +53,15 @@ class Segmenter:
 
     def __call__(self, square, label):
         """[S, S, 3] uint8 -> [S, S] of 0 and 1."""
-        names = {"motorcycle": "motorbike"}
-        if names.get(label, label) not in self.names:
+        name = SEGMENTER_NAMES.get(label, label)
+        if name not in self.names:
             sys.exit(f"cutouts.py: the segmenter knows no '{label}'; leave it out of --classes, or leave out --segmenter")
         size = self.input["shape"][1]
         self.interpreter.set_tensor(self.input["index"], np.asarray(Image.fromarray(square).resize((size, size), Image.BILINEAR))[None])
         self.interpreter.invoke()
         kinds = self.interpreter.get_tensor(self.output["index"])[0]
         kinds = kinds.argmax(-1) if kinds.ndim == 3 and kinds.shape[-1] > 1 else kinds.reshape(size, size)
-        mask = Image.fromarray((kinds == self.names.index(names.get(label, label))).astype(np.uint8))
+        mask = Image.fromarray((kinds == self.names.index(name)).astype(np.uint8))
         return np.asarray(mask.resize(square.shape[1::-1], Image.NEAREST))
 
 
@@ -126,14 +127,14 @@ def recognised(image, label, teacher, sure):
             ground = Image.new("RGB", (320, 320), colour)
             ground.paste(small, ((320 - small.width) // 2, (320 - small.height) // 2), small)
             ground.save(f"{folder}/one.png", compress_level=1)
-            found += any(thing["label"] == label and thing["score"] >= sure for thing in detect(teacher, f"{folder}/one.png", sure))
+            found += any(thing["label"] == label for thing in detect(teacher, f"{folder}/one.png", sure))
     return found > 1
 
 
-def alone(n, sample, classes):
+def alone(n, sample):
     """Whether no other object of its class covers much of it."""
     x0, y0, x1, y1 = sample.boxes[n]
-    others = sample.boxes[(np.arange(len(sample.boxes)) != n) & np.isin(sample.classes, sample.classes[n])]
+    others = sample.boxes[(np.arange(len(sample.boxes)) != n) & (sample.classes == sample.classes[n])]
     w = np.minimum(others[:, 2], x1) - np.maximum(others[:, 0], x0)
     h = np.minimum(others[:, 3], y1) - np.maximum(others[:, 1], y0)
     return not (w.clip(0) * h.clip(0) > 0.45 * (x1 - x0) * (y1 - y0)).any()
@@ -146,7 +147,7 @@ def cut_folder(folder, options, segmenter, counts):
     samples = read_folder(folder, classes)[:: options.every]
     progress = Progress(len(samples), pathlib.Path(folder).name)
     for done, sample in enumerate(samples, 1):
-        good = [n for n, box in enumerate(sample.boxes) if sample.weights[n] > 0.45 and min(box[2] - box[0], box[3] - box[1]) >= options.least and alone(n, sample, classes)]
+        good = [n for n, box in enumerate(sample.boxes) if sample.weights[n] > 0.45 and min(box[2] - box[0], box[3] - box[1]) >= options.least and alone(n, sample)]
         pixels = sample.load(1 << 20)[0] if good else None
         for n in good:
             label = classes[sample.classes[n]]
